@@ -1,0 +1,77 @@
+/** JSON of unknown shape, read member by member. Names match without regard to case, an exact match first, as the reference's decoder does. */
+import { CniError, ErrorCode } from "./errors.ts";
+
+/** One JSON object. */
+export class JsonObject {
+  private readonly names: string[] = [];
+  private readonly values = new Map<string, { readonly value: unknown }>();
+
+  private constructor(record: Record<string, unknown>) {
+    for (const [name, value] of Object.entries(record)) {
+      this.names.push(name);
+      this.values.set(name, { value });
+    }
+  }
+
+  /** The object that `value` is, or `undefined` when it is none. */
+  static of(value: unknown): JsonObject | undefined {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    return new JsonObject(value as Record<string, unknown>);
+  }
+
+  /** A member's value; `undefined` when it is absent or null. */
+  get(name: string): unknown {
+    const spelling = this.spellingOf(name);
+    if (spelling === undefined) return undefined;
+    const found = this.values.get(spelling);
+    return found === undefined || found.value === null ? undefined : found.value;
+  }
+
+  /** Whether the member is there, null included. */
+  has(name: string): boolean {
+    return this.spellingOf(name) !== undefined;
+  }
+
+  /** How the document spells a name. */
+  spellingOf(name: string): string | undefined {
+    if (this.values.has(name)) return name;
+    const lower = name.toLowerCase();
+    return this.names.find((candidate) => candidate.toLowerCase() === lower);
+  }
+
+  /** The names as written, in order. */
+  keys(): readonly string[] {
+    return this.names;
+  }
+}
+
+/**
+ * Parses a document that must be one JSON object.
+ * @throws CniError 6 naming `subject`
+ */
+export function parseObject(text: string, subject: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const reason = text.trim() === "" ? "it is empty" : error instanceof Error ? error.message : "it is not JSON";
+    throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: ${reason}`, "validate the JSON, for instance with jq");
+  }
+  const object = JsonObject.of(value);
+  if (object === undefined) {
+    throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: expected a JSON object, found ${kindOf(value)}`);
+  }
+  return object;
+}
+
+/** A JSON value's kind in words, for error messages. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  const type = typeof value;
+  if (type === "object") return "an object";
+  if (type === "string") return "a string";
+  if (type === "number") return "a number";
+  if (type === "boolean") return "a boolean";
+  return "nothing";
+}

@@ -1,0 +1,336 @@
+/**
+ * Configuration as data: a plugin reads each key once, with its name, default and meaning, and from that one line follow
+ * the value's type, the code-7 error with the key's path, the JSON Schema and the README's table.
+ */
+import { CniError, ErrorCode, invalidConfig } from "./errors.ts";
+import { JsonObject, kindOf } from "./json.ts";
+
+/** What a key may hold, in JSON Schema's words. */
+export type KeyKind = "string" | "integer" | "boolean" | "object" | "array" | "any";
+
+/** One key as it was asked for: what schema and README are made of. */
+export interface KeyDescription {
+  readonly name: string;
+  readonly kind: KeyKind;
+  readonly meaning: string;
+  /** As JSON text; empty when there is no default. */
+  readonly fallback: string;
+  /** The only values, when there are only these. */
+  readonly choices: readonly string[];
+  /** A regular expression that a string must match, or empty. */
+  readonly pattern: string;
+  /** The lowest and highest integer, when limited. */
+  readonly range: readonly number[];
+  /** Keys of the object, or of each item of the list. */
+  readonly members: readonly KeyDescription[];
+  /** What the items of a list are. */
+  readonly items: KeyKind;
+}
+
+/** A text format: how to read a string into a value, and how to say what was expected. */
+export interface Format<T> {
+  readonly parse: (text: string) => T | undefined;
+  /** "an IP address": completes "expected …". */
+  readonly expected: string;
+  /** What a schema may check it by: a regular expression, or empty. */
+  readonly pattern: string;
+}
+
+interface Extras {
+  readonly fallback?: string;
+  readonly choices?: readonly string[];
+  readonly pattern?: string;
+  readonly range?: readonly number[];
+  readonly members?: readonly KeyDescription[];
+  readonly items?: KeyKind;
+}
+
+/** Where problems go: thrown at once, or collected where a bad key must not stop the work (DEL, GC). */
+export class Problems {
+  readonly found: string[] = [];
+  private readonly tolerant: boolean;
+  constructor(tolerant: boolean) {
+    this.tolerant = tolerant;
+  }
+  report(message: string, details: string): void {
+    if (!this.tolerant) throw invalidConfig(message, details);
+    this.found.push(message);
+  }
+}
+
+/** One JSON object of a configuration, being read key by key. */
+export class Keys {
+  private readonly object: JsonObject | undefined;
+  private readonly path: string;
+  private readonly problems: Problems;
+  private readonly asked: KeyDescription[] = [];
+
+  /**
+   * `value` is the object; `path` leads error messages (`ipam.ranges[0]`).
+   * A value that is no object is a problem, and reads as an empty one.
+   */
+  constructor(value: unknown, path: string, problems: Problems) {
+    this.object = JsonObject.of(value);
+    this.path = path;
+    this.problems = problems;
+    if (this.object === undefined && value !== undefined) this.refuse(`expected an object, found ${kindOf(value)}`);
+  }
+
+  /** Reports that the object, or the key `name` in it, cannot be used. Throws (code 7) unless problems are collected. */
+  refuse(reason: string, name = "", details = ""): void {
+    const where = name === "" ? this.path : this.at(name);
+    this.problems.report(where === "" ? reason : `${where}: ${reason}`, details);
+  }
+
+  /** Whether the key is there and not null. */
+  has(name: string): boolean {
+    return this.object?.get(name) !== undefined;
+  }
+
+  text(name: string, fallback: string, meaning: string): string {
+    this.note(name, "string", meaning, { fallback: JSON.stringify(fallback) });
+    return this.readText(name) ?? fallback;
+  }
+
+  optionalText(name: string, meaning: string): string | undefined {
+    this.note(name, "string", meaning, {});
+    return this.readText(name);
+  }
+
+  /** A string that must be there and not empty. */
+  requiredText(name: string, meaning: string): string {
+    this.note(name, "string", meaning, {});
+    const text = this.readText(name) ?? "";
+    if (text === "") this.refuse("missing: a value is required", name, meaning);
+    return text;
+  }
+
+  flag(name: string, fallback: boolean, meaning: string): boolean {
+    return this.optionalFlag(name, meaning, fallback ? "true" : "false") ?? fallback;
+  }
+
+  optionalFlag(name: string, meaning: string, fallback = ""): boolean | undefined {
+    this.note(name, "boolean", meaning, { fallback });
+    const value = this.object?.get(name);
+    if (value === undefined) return undefined;
+    if (typeof value === "boolean") return value;
+    this.expected(name, "true or false", value);
+    return undefined;
+  }
+
+  /** An integer between `low` and `high`. */
+  integer(name: string, fallback: number, meaning: string, low = -2147483648, high = 4294967295): number {
+    return this.optionalInteger(name, meaning, low, high, fallback.toString()) ?? fallback;
+  }
+
+  optionalInteger(
+    name: string,
+    meaning: string,
+    low = -2147483648,
+    high = 4294967295,
+    fallback = "",
+  ): number | undefined {
+    this.note(name, "integer", meaning, { fallback, range: [low, high] });
+    const value = this.object?.get(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== "number" || !Number.isInteger(value)) {
+      this.expected(name, "an integer", value);
+      return undefined;
+    }
+    if (value >= low && value <= high) return value;
+    this.refuse(`${value} is out of range: must be between ${low} and ${high}`, name);
+    return undefined;
+  }
+
+  /** One of the given words. */
+  oneOf<T extends string>(name: string, choices: readonly T[], fallback: T, meaning: string): T {
+    return this.optionalChoice(name, choices, meaning, JSON.stringify(fallback)) ?? fallback;
+  }
+
+  optionalChoice<T extends string>(
+    name: string,
+    choices: readonly T[],
+    meaning: string,
+    fallback = "",
+  ): T | undefined {
+    const words: string[] = [];
+    for (const choice of choices) words.push(choice);
+    this.note(name, "string", meaning, { fallback, choices: words });
+    const text = this.readText(name);
+    if (text === undefined || text === "") return undefined;
+    for (const choice of choices) if (choice === text) return choice;
+    this.refuse(`"${text}" is not one of ${words.join(", ")}`, name);
+    return undefined;
+  }
+
+  /** A string in a format; empty counts as absent, as in the reference. */
+  optional<T>(name: string, format: Format<T>, meaning: string): T | undefined {
+    this.note(name, "string", meaning, { pattern: format.pattern });
+    const text = this.readText(name);
+    if (text === undefined || text === "") return undefined;
+    const value = format.parse(text);
+    if (value === undefined) this.refuse(`expected ${format.expected}, found "${text}"`, name);
+    return value;
+  }
+
+  /** A list of strings in a format. */
+  formatted<T>(name: string, format: Format<T>, meaning: string): T[] {
+    this.note(name, "array", meaning, { items: "string", pattern: format.pattern });
+    const values: T[] = [];
+    for (const text of this.readTexts(name)) {
+      const value = format.parse(text);
+      if (value === undefined) this.refuse(`expected ${format.expected}, found "${text}"`, name);
+      else values.push(value);
+    }
+    return values;
+  }
+
+  texts(name: string, meaning: string): string[] {
+    this.note(name, "array", meaning, { items: "string" });
+    return this.readTexts(name);
+  }
+
+  /** The members of an object whose values are strings, in the document's order and spelling. */
+  textMembers(name: string, meaning: string): (readonly [string, string])[] {
+    this.note(name, "object", meaning, {});
+    const value = this.object?.get(name);
+    const pairs: (readonly [string, string])[] = [];
+    if (value === undefined) return pairs;
+    const object = JsonObject.of(value);
+    if (object === undefined) {
+      this.expected(name, "an object of strings", value);
+      return pairs;
+    }
+    for (const key of object.keys()) {
+      const member = object.get(key);
+      if (typeof member === "string") pairs.push([key, member]);
+      else this.expected(`${name}.${key}`, "a string", member);
+    }
+    return pairs;
+  }
+
+  /** An object with keys of its own; when absent its keys have their defaults. */
+  members<T>(name: string, shape: (keys: Keys) => T, meaning: string): T {
+    const keys = new Keys(this.object?.get(name), this.at(name), this.problems);
+    const value = shape(keys);
+    this.note(name, "object", meaning, { members: keys.describe() });
+    return value;
+  }
+
+  /** A list of objects with keys of their own; `undefined` when absent. */
+  optionalList<T>(name: string, shape: (keys: Keys) => T, meaning: string): T[] | undefined {
+    const example = new Keys(undefined, this.at(name), new Problems(true));
+    shape(example);
+    this.note(name, "array", meaning, { items: "object", members: example.describe() });
+    const value = this.object?.get(name);
+    if (value === undefined) return undefined;
+    const items: T[] = [];
+    if (!Array.isArray(value)) {
+      this.expected(name, "a list", value);
+      return items;
+    }
+    for (const item of value as unknown[]) {
+      items.push(shape(new Keys(item ?? {}, `${this.at(name)}[${items.length}]`, this.problems)));
+    }
+    return items;
+  }
+
+  list<T>(name: string, shape: (keys: Keys) => T, meaning: string): T[] {
+    return this.optionalList(name, shape, meaning) ?? [];
+  }
+
+  /** A list of lists of objects (host-local's range sets). */
+  listOfLists<T>(name: string, shape: (keys: Keys) => T, meaning: string): T[][] {
+    const example = new Keys(undefined, this.at(name), new Problems(true));
+    shape(example);
+    this.note(name, "array", meaning, { items: "array", members: example.describe() });
+    const value = this.object?.get(name);
+    const lists: T[][] = [];
+    if (value === undefined) return lists;
+    if (!Array.isArray(value)) {
+      this.expected(name, "a list of lists", value);
+      return lists;
+    }
+    for (const inner of value as unknown[]) {
+      const path = `${name}[${lists.length}]`;
+      const items: T[] = [];
+      if (inner !== null && !Array.isArray(inner)) this.expected(path, "a list", inner);
+      for (const item of Array.isArray(inner) ? (inner as unknown[]) : []) {
+        items.push(shape(new Keys(item ?? {}, `${this.at(path)}[${items.length}]`, this.problems)));
+      }
+      lists.push(items);
+    }
+    return lists;
+  }
+
+  /** A member that is not looked into. */
+  anything(name: string, meaning: string): unknown {
+    this.note(name, "any", meaning, {});
+    return this.object?.get(name);
+  }
+
+  /** The keys asked for so far, in order. */
+  describe(): readonly KeyDescription[] {
+    return this.asked;
+  }
+
+  /** Keys of the document that nobody asked for: misspelt, or meant for somebody else. */
+  unasked(): string[] {
+    const names: string[] = [];
+    for (const name of this.object?.keys() ?? []) {
+      const lower = name.toLowerCase();
+      if (this.asked.find((key) => key.name.toLowerCase() === lower) === undefined) names.push(name);
+    }
+    return names;
+  }
+
+  private at(name: string): string {
+    return this.path === "" ? name : `${this.path}.${name}`;
+  }
+
+  private expected(name: string, wanted: string, found: unknown): void {
+    this.refuse(`expected ${wanted}, found ${kindOf(found)}`, name);
+  }
+
+  private readText(name: string): string | undefined {
+    const value = this.object?.get(name);
+    if (value === undefined) return undefined;
+    if (typeof value === "string") return value;
+    this.expected(name, "a string", value);
+    return undefined;
+  }
+
+  private readTexts(name: string): string[] {
+    const value = this.object?.get(name);
+    const texts: string[] = [];
+    if (value === undefined) return texts;
+    if (!Array.isArray(value)) {
+      this.expected(name, "a list of strings", value);
+      return texts;
+    }
+    for (const item of value as unknown[]) {
+      if (typeof item === "string") texts.push(item);
+      else this.expected(`${name}[${texts.length}]`, "a string", item);
+    }
+    return texts;
+  }
+
+  private note(name: string, kind: KeyKind, meaning: string, extras: Extras): void {
+    this.asked.push({
+      name,
+      kind,
+      meaning,
+      fallback: extras.fallback ?? "",
+      choices: extras.choices ?? [],
+      pattern: extras.pattern ?? "",
+      range: extras.range ?? [],
+      members: extras.members ?? [],
+      items: extras.items ?? "any",
+    });
+  }
+}
+
+/** An error for a configuration that reads well and cannot be served by this kernel or host. */
+export function unsupportedField(key: string, value: string, reason: string): CniError {
+  return new CniError(ErrorCode.UnsupportedField, `${key}: ${value} cannot be served: ${reason}`);
+}

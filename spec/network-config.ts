@@ -1,0 +1,63 @@
+/** The network configuration a plugin gets on stdin: what every plugin reads of it (SPEC section 1 and 2). */
+import { CniError, ErrorCode, invalidConfig } from "./errors.ts";
+import { JsonObject, kindOf, parseObject } from "./json.ts";
+import { isIdentifier } from "./names.ts";
+
+/** One attachment that a GC request calls alive. */
+export interface ValidAttachment {
+  readonly containerID: string;
+  readonly ifname: string;
+}
+
+/** A decoded configuration; `text` is what a delegate gets, byte for byte. */
+export class NetworkConfig {
+  readonly text: string;
+  readonly object: JsonObject;
+  /** Empty when the configuration has none, which means 0.1.0. */
+  readonly cniVersion: string;
+  /** The network's name. */
+  readonly name: string;
+  /** Undefined when a GC request carries no list, which is not the same as an empty one. */
+  readonly validAttachments: readonly ValidAttachment[] | undefined;
+
+  /** @throws CniError 6 when it is not a JSON object, 7 when the name is missing or malformed */
+  constructor(text: string) {
+    this.text = text;
+    this.object = parseObject(text, "network configuration");
+    this.cniVersion = textMember(this.object, "cniVersion");
+    this.name = textMember(this.object, "name");
+    if (this.name === "") throw invalidConfig("missing network name", "give the network configuration a \"name\"");
+    if (!isIdentifier(this.name)) {
+      throw invalidConfig(`invalid characters found in network name "${this.name}"`, "use letters, digits, _ . and -");
+    }
+    this.validAttachments = validAttachments(this.object);
+  }
+
+  /** `ipam.type`, empty when there is none. */
+  get ipamType(): string {
+    const ipam = JsonObject.of(this.object.get("ipam"));
+    if (ipam === undefined) return "";
+    return textMember(ipam, "type");
+  }
+}
+
+function textMember(object: JsonObject, name: string): string {
+  const value = object.get(name);
+  if (value === undefined) return "";
+  if (typeof value === "string") return value;
+  throw new CniError(ErrorCode.Decode, `cannot decode ${name} of the network configuration: expected a string, found ${kindOf(value)}`);
+}
+
+/** Both spellings that runtimes send; libcni's older one is a mis-naming of the specification's. */
+function validAttachments(object: JsonObject): ValidAttachment[] | undefined {
+  if (!object.has("cni.dev/valid-attachments") && !object.has("cni.dev/attachments")) return undefined;
+  const value = object.get("cni.dev/valid-attachments") ?? object.get("cni.dev/attachments") ?? [];
+  if (!Array.isArray(value)) throw invalidConfig("cni.dev/valid-attachments: expected a list");
+  const found: ValidAttachment[] = [];
+  for (const item of value as unknown[]) {
+    const attachment = JsonObject.of(item);
+    if (attachment === undefined) throw invalidConfig("cni.dev/valid-attachments: expected a list of objects");
+    found.push({ containerID: textMember(attachment, "containerID"), ifname: textMember(attachment, "ifname") });
+  }
+  return found;
+}
