@@ -1,0 +1,156 @@
+/**
+ * `npm test [-- FILTER…]`: everything the project promises, checked. Installs the tools that are missing, builds what is out of
+ * date, fetches the reference suite to compare with, and runs vitest in namespaces of its own, so that the machine's network and
+ * files stay as they are and everything is gone when it ends, however it ends.
+ *
+ *   --no-build          takes dist/ as it is
+ *   FERRULE_ENGINES     "native", "bun" or both (the default)
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const report = join(root, ".cache/test-results.json");
+
+/** The programs that tests and build run, and the Debian packages that have them. */
+const tools: readonly (readonly [command: string, packageName: string])[] = [
+  ["nft", "nftables"],
+  ["iptables", "iptables"],
+  ["ip", "iproute2"],
+  ["ping", "iputils-ping"],
+  ["strace", "strace"],
+  ["tcpdump", "tcpdump"],
+  ["socat", "socat"],
+  ["conntrack", "conntrack"],
+  ["unshare", "util-linux"],
+  ["musl-gcc", "musl-tools"],
+];
+
+function say(line: string): void {
+  console.log(`npm test: ${line}`);
+}
+
+function fail(line: string): never {
+  console.error(`npm test: ${line}`);
+  process.exit(1);
+}
+
+function installTools(): void {
+  const missing = tools.filter(([command]) => spawnSync("sh", ["-c", `command -v ${command}`], { env: searched() }).status !== 0);
+  if (missing.length === 0) return;
+  const packages = missing.map(([, name]) => name);
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
+    fail(`please install ${missing.map(([command, name]) => `${command} (Debian: ${name})`).join(", ")}`);
+  }
+  say(`installing ${packages.join(", ")}`);
+  const options = { stdio: ["ignore", "ignore", "inherit"] as const, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+  spawnSync("apt-get", ["-q", "update"], { ...options, stdio: ["ignore", "ignore", "inherit"] });
+  const argv = ["-q", "-y", "install", "--no-install-recommends", ...packages];
+  if (spawnSync("apt-get", argv, { ...options, stdio: ["ignore", "ignore", "inherit"] }).status !== 0) {
+    fail(`could not install ${packages.join(", ")}`);
+  }
+}
+
+/** The environment with the directories that only root's PATH has. */
+function searched(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${root}/node_modules/.bin:${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
+}
+
+function buildWhenNeeded(): void {
+  const sources = globSync(["{spec,pkg,plugins,ipam,cmd,libcni}/**/*.{ts,c,json}", "scripts/build*", "package.json", "tsconfig.json"], {
+    cwd: root,
+    exclude: (name) => name.endsWith(".test.ts"),
+  });
+  const newest = Math.max(...sources.map((path) => statSync(join(root, path)).mtimeMs));
+  const engines = (process.env["FERRULE_ENGINES"] ?? "native,bun").split(",").filter((name) => name !== "reference");
+  const built = engines.map((engine) => join(root, "dist", engine, "bin/loopback"));
+  if (built.every((path) => existsSync(path) && statSync(path).mtimeMs >= newest)) return;
+  say("building, for the sources are newer than dist/");
+  if (spawnSync("npm", ["run", "build"], { cwd: root, stdio: "inherit", env: searched() }).status !== 0) fail("the build failed");
+}
+
+/** Why the reference suite is not there, or nothing when it is. */
+function fetchReference(): string {
+  const outcome = spawnSync(join(root, "scripts/get-reference"), [join(root, ".cache/reference")], { encoding: "utf8" });
+  if (outcome.status === 0) return "";
+  const words = (outcome.stderr || String(outcome.error ?? "")).trim().split("\n").at(-1) ?? "";
+  return `the reference suite cannot be fetched from Debian's archive (${words})`;
+}
+
+/** Inside the new namespaces: private directories over all that plugins, runtimes and `ip netns` keep on a machine. */
+const enclosure = `
+set -e
+mount -t tmpfs tmpfs /run
+mkdir -p /run/netns /run/tmp /run/overlay
+mount -t tmpfs tmpfs /run/netns
+[ -L /var/run ] || mount -t tmpfs tmpfs /var/run
+if [ -d /var/lib/cni ]; then mount -t tmpfs tmpfs /var/lib/cni; else mount -t tmpfs tmpfs /var/lib; fi
+mount -t tmpfs tmpfs /run/overlay
+mkdir /run/overlay/upper /run/overlay/work
+mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/overlay/upper,workdir=/run/overlay/work /etc
+mkdir -p /etc/cni
+ip link set lo up
+exec "$@"
+`;
+
+function runIsolated(argv: readonly string[], reasonMissing: string): number {
+  const unshare = ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  if (process.getuid?.() !== 0) unshare.unshift("--user", "--map-root-user");
+  const env = {
+    ...searched(),
+    TMPDIR: "/run/tmp",
+    FERRULE_ISOLATED: "1",
+    ...(reasonMissing === "" ? {} : { FERRULE_REFERENCE_MISSING: reasonMissing }),
+  };
+  const outcome = spawnSync("unshare", [...unshare, "sh", "-c", enclosure, "enclosure", ...argv], { cwd: root, stdio: "inherit", env });
+  return outcome.status ?? 1;
+}
+
+interface Assertion {
+  readonly fullName: string;
+  readonly status: string;
+}
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly { readonly name: string; readonly status: string; readonly assertionResults: readonly Assertion[] }[];
+}
+
+/** Prints what was skipped and the last line; whether all is well. */
+function summarize(): boolean {
+  const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
+  // A file that cannot be loaded has no tests to count: it counts as one that failed.
+  const unloadable = testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
+  const skipped = testResults.flatMap((file) => file.assertionResults.filter((each) => /^(skipped|pending|todo)$/.test(each.status)));
+  if (skipped.length > 0) {
+    console.log(`\nskipped (${skipped.length}), each with its reason:`);
+    const shown = new Set(skipped.map((each) => each.fullName));
+    for (const name of [...shown].slice(0, 60)) console.log(`  ${name}`);
+    if (shown.size > 60) console.log(`  and ${shown.size - 60} more`);
+  }
+  const failed = numFailedTests + unloadable;
+  console.log(`\n${numPassedTests} passed, ${failed} failed`);
+  return failed === 0 && numPassedTests > 0;
+}
+
+const given = process.argv.slice(2);
+const build = !given.includes("--no-build");
+const filters = given.filter((word) => word !== "--no-build");
+
+installTools();
+if (build) buildWhenNeeded();
+const reasonMissing = fetchReference();
+if (reasonMissing !== "") say(`${reasonMissing}: tests that compare with it are skipped`);
+mkdirSync(join(root, ".cache"), { recursive: true });
+rmSync(report, { force: true });
+const status = runIsolated(
+  ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters],
+  reasonMissing,
+);
+if (!existsSync(report)) fail(`vitest ended with ${status} and left no report`);
+const good = summarize();
+process.exitCode = good && status === 0 ? 0 : 1;

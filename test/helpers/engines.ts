@@ -1,0 +1,42 @@
+/** The suites under test: both builds of this one, and the reference suite where tests compare with it. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const projectRoot: string = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+/** A directory of plugins, as CNI_PATH names one. */
+export interface Suite {
+  readonly name: string;
+  readonly directory: string;
+}
+
+const builds: readonly Suite[] = [
+  { name: "native", directory: join(projectRoot, "dist/native/bin") },
+  { name: "bun", directory: join(projectRoot, "dist/bun/bin") },
+];
+
+/** The reference suite as scripts/get-reference unpacks it. */
+export const reference: Suite = { name: "reference", directory: join(projectRoot, ".cache/reference/usr/lib/cni") };
+
+/** Why nothing can be compared with the reference suite, or `undefined` when it is there. */
+export function referenceMissing(): string | undefined {
+  if (existsSync(join(reference.directory, "bridge"))) return undefined;
+  return process.env["FERRULE_REFERENCE_MISSING"] ?? "the reference suite is not unpacked: run scripts/get-reference";
+}
+
+/**
+ * Every end-to-end test runs for each of these. FERRULE_ENGINES (names joined by commas) restricts them; "reference" is
+ * understood too, for trying the tests themselves.
+ */
+export const engines: readonly Suite[] = selectEngines(process.env["FERRULE_ENGINES"] ?? "native,bun");
+
+function selectEngines(names: string): Suite[] {
+  const chosen: Suite[] = [];
+  for (const name of names.split(",")) {
+    const suite = [...builds, reference].find((each) => each.name === name.trim());
+    if (suite === undefined) throw new Error(`FERRULE_ENGINES: "${name}" is none of native, bun, reference`);
+    chosen.push(suite);
+  }
+  return chosen;
+}

@@ -1,0 +1,112 @@
+/**
+ * The machine that a test's containers live on: a network namespace that plays the host, with its own links, routes, rule sets
+ * and its own /var/lib/cni, /run/cni and /etc/cni. Made and removed within a test:
+ *
+ *   await using node = await TestNode.create();
+ *   const sandbox = await node.sandbox();
+ *
+ *   outside[eth0 192.0.2.2] ──veth── [uplink 192.0.2.1] node ──(what the plugins make)── [eth0] sandbox
+ */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Background } from "./background.ts";
+import { Namespace } from "./namespace.ts";
+
+/** Where plugins keep files; each node sees its own. */
+export const stateDirectories: readonly string[] = ["/var/lib/cni", "/run/cni", "/run/ferrule", "/run/xtables", "/etc/cni"];
+
+export class TestNode extends Namespace {
+  /** A directory of this node alone, for data, configurations and fake plugins. */
+  readonly directory: string;
+  private readonly keeper: Background;
+  private readonly others: Namespace[] = [];
+  private readonly backgrounds: Background[] = [];
+
+  private constructor(name: string, directory: string, keeper: Background) {
+    super(name, ["nsenter", `--target=${keeper.pid}`, "--net", "--mount"]);
+    this.directory = directory;
+    this.keeper = keeper;
+  }
+
+  /** A node with `lo` up and nothing else. */
+  static async create(label = "node"): Promise<TestNode> {
+    const name = await Namespace.add(label);
+    const directory = await mkdtemp(join(tmpdir(), "ferrule-node-"));
+    const mounts: string[] = [];
+    for (const path of stateDirectories) {
+      const own = join(directory, "state", path.slice(1).replaceAll("/", "-"));
+      await mkdir(own, { recursive: true });
+      mounts.push(`mkdir -p ${path} && mount --bind ${own} ${path}`);
+    }
+    // Slave propagation: namespaces that are made later appear under /run/netns here too. A process keeps the mount namespace
+    // alive, for the kernel does not always let one be bound to a file.
+    const script = `${mounts.join(" && ")} && mount -t sysfs sysfs /sys && ip link set lo up && echo ready && exec sleep infinity`;
+    const keeper = new Background([
+      ...["nsenter", `--net=/run/netns/${name}`, "unshare", "--mount", "--propagation", "slave"],
+      ...["sh", "-c", script],
+    ]);
+    await keeper.waitFor(/ready/);
+    return new TestNode(name, directory, keeper);
+  }
+
+  /** A container's network namespace; removed with the node. */
+  async sandbox(label = "sandbox"): Promise<Namespace> {
+    const sandbox = await Namespace.create(label);
+    this.others.push(sandbox);
+    return sandbox;
+  }
+
+  /**
+   * A host outside: linked to this node's `uplink`, both families, and without a route to the containers, so that it sees only
+   * what is masqueraded or mapped.
+   */
+  async outside(): Promise<Outside> {
+    const outside = await Namespace.create("outside");
+    this.others.push(outside);
+    await this.exec(["ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", outside.name]);
+    await this.exec(["ip", "address", "add", "192.0.2.1/24", "dev", "uplink"]);
+    await this.exec(["ip", "address", "add", "2001:db8:ffff::1/64", "dev", "uplink", "nodad"]);
+    await this.exec(["ip", "link", "set", "uplink", "up"]);
+    await outside.exec(["ip", "address", "add", "192.0.2.2/24", "dev", "eth0"]);
+    await outside.exec(["ip", "address", "add", "2001:db8:ffff::2/64", "dev", "eth0", "nodad"]);
+    await outside.exec(["ip", "link", "set", "eth0", "up"]);
+    await outside.exec(["ip", "link", "set", "lo", "up"]);
+    return {
+      namespace: outside,
+      nodeAddress4: "192.0.2.1",
+      nodeAddress6: "2001:db8:ffff::1",
+      address4: "192.0.2.2",
+      address6: "2001:db8:ffff::2",
+    };
+  }
+
+  /** Starts a program on the node (or in one of its namespaces) that ends with the node at the latest. */
+  background(argv: readonly string[], where: Namespace = this): Background {
+    const started = where.start(argv);
+    this.backgrounds.push(started);
+    return started;
+  }
+
+  /** Removes the node with its namespaces, programs and files. */
+  async dispose(): Promise<void> {
+    for (const started of this.backgrounds) await started.stop();
+    for (const other of this.others) await other.remove();
+    await this.keeper.stop();
+    await this.remove();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+/** The far end of a node's uplink. */
+export interface Outside {
+  readonly namespace: Namespace;
+  readonly nodeAddress4: string;
+  readonly nodeAddress6: string;
+  readonly address4: string;
+  readonly address6: string;
+}

@@ -1,0 +1,174 @@
+/**
+ * All that plugins may leave on a node or in a sandbox, as text lines, so that "nothing is left" is one comparison. What the
+ * kernel changes by itself (timers, carrier, link-local addresses and their routes) is left out.
+ */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "vitest";
+import type { JsonRow, Namespace } from "./namespace.ts";
+import { stateDirectories, type TestNode } from "./node.ts";
+
+/** A snapshot: sections of lines. */
+export interface Snapshot {
+  readonly lines: readonly string[];
+}
+
+export interface SnapshotOptions {
+  /** More directories whose files count, such as a dataDir. */
+  readonly directories?: readonly string[];
+  /** Sandboxes that count too. */
+  readonly sandboxes?: readonly Namespace[];
+}
+
+/** Global sysctls that plugins set, and those they set for an interface. */
+const globalSysctls = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv6/conf/all/accept_ra"];
+const interfaceSysctls = [
+  ...["ipv4/conf/*/route_localnet", "ipv4/conf/*/rp_filter", "ipv4/conf/*/arp_notify", "ipv4/conf/*/proxy_arp"],
+  ...["ipv4/conf/*/forwarding", "ipv4/conf/*/arp_filter", "ipv6/conf/*/accept_ra", "ipv6/conf/*/disable_ipv6"],
+  ...["ipv6/conf/*/accept_dad", "ipv6/conf/*/proxy_ndp", "ipv6/conf/*/keep_addr_on_down", "ipv6/conf/*/forwarding"],
+];
+
+/** Each prints one section; a tool that fails (no such table, no such family) prints nothing. */
+const sections: readonly (readonly [name: string, command: string])[] = [
+  ["link", "ip -d -j link"],
+  ["address", "ip -j address"],
+  ["route4", "ip -j -4 route show table all"],
+  ["route6", "ip -j -6 route show table all"],
+  ["rule4", "ip -j -4 rule"],
+  ["rule6", "ip -j -6 rule"],
+  ["qdisc", "tc -j qdisc"],
+  ["nft", "nft list ruleset"],
+  ["iptables", "iptables-save"],
+  ["ip6tables", "ip6tables-save"],
+  ["legacy", "test ! -s /proc/net/ip_tables_names || iptables-legacy-save"],
+  ["legacy6", "test ! -s /proc/net/ip6_tables_names || ip6tables-legacy-save"],
+  ["sysctl", `cd /proc/sys && grep -sH . ${[...globalSysctls, ...interfaceSysctls.map((each) => `net/${each}`)].join(" ")}`],
+];
+const script = sections.map(([, command]) => `(${command}) 2>/dev/null; printf '\\036'`).join("\n");
+
+/** The state of a node, and of sandboxes if given. */
+export async function snapshot(node: TestNode, options: SnapshotOptions = {}): Promise<Snapshot> {
+  const lines = await namespaceLines(node, "node");
+  for (const [index, sandbox] of (options.sandboxes ?? []).entries()) {
+    lines.push(...(await namespaceLines(sandbox, `sandbox ${index}`)));
+  }
+  const roots = stateDirectories.map((path) => join(node.directory, "state", path.slice(1).replaceAll("/", "-")));
+  for (const root of [...roots, ...(options.directories ?? [])]) {
+    lines.push(...(await fileLines(root, root.startsWith(node.directory) ? root.slice(node.directory.length) : root)));
+  }
+  return { lines };
+}
+
+/** Asserts that two snapshots are the same; the difference is what vitest prints. */
+export function expectSame(after: Snapshot, before: Snapshot, what = "nothing is left"): void {
+  expect(after.lines, what).toEqual(before.lines);
+}
+
+/**
+ * Takes snapshots until one equals `before`, for what the kernel removes in its own time (the links of a removed namespace);
+ * the last one is compared.
+ */
+export async function expectSameEventually(
+  take: () => Promise<Snapshot>,
+  before: Snapshot,
+  what = "nothing is left",
+  timeoutMs = 3000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  let after = await take();
+  while (after.lines.join("\n") !== before.lines.join("\n") && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    after = await take();
+  }
+  expectSame(after, before, what);
+}
+
+async function namespaceLines(namespace: Namespace, label: string): Promise<string[]> {
+  const { stdout } = await namespace.run(["sh", "-c", script]);
+  const texts = stdout.split("\x1e");
+  const lines: string[] = [];
+  for (const [index, [name]] of sections.entries()) {
+    const text = texts[index] ?? "";
+    for (const line of sectionLines(name, text)) lines.push(`${label} ${name}: ${line}`);
+  }
+  return lines;
+}
+
+function sectionLines(name: string, text: string): string[] {
+  switch (name) {
+    case "link":
+      return rows(text).map((row) => stable(row));
+    case "address":
+      return rows(text).flatMap(addressLines);
+    case "route4":
+    case "route6":
+      return rows(text).filter(isRouteOfSomebody).map((row) => stable(row)).toSorted();
+    case "rule4":
+    case "rule6":
+    case "qdisc":
+      return rows(text).map((row) => stable(row));
+    case "iptables":
+    case "ip6tables":
+    case "legacy":
+    case "legacy6":
+      // An empty table is none, and counters and dates are not state.
+      return plainLines(text.replaceAll(/\[\d+:\d+\]/g, "")).filter((line) => !/^(#|COMMIT|\*|:\w+ ACCEPT)/.test(line));
+    default:
+      return plainLines(text);
+  }
+}
+
+function rows(text: string): JsonRow[] {
+  return text.trim() === "" ? [] : JSON.parse(text);
+}
+
+function plainLines(text: string): string[] {
+  return text.split("\n").filter((line) => line.trim() !== "");
+}
+
+/** Members that the kernel changes by itself. */
+const restless = /timer|^operstate$|^num_[rt]x_queues$|^gso_|^tso_|^gro_|^inet6_addr_gen|life_time$|^tentative$|^flags$|^link_netnsid$|^expires$|^used$/;
+
+function stable(row: JsonRow): string {
+  return JSON.stringify(row, (key, value) => {
+    if (!restless.test(key)) return value;
+    if (key !== "flags" || !Array.isArray(value)) return undefined;
+    return value.filter((flag) => !["NO-CARRIER", "LOWER_UP", "linkdown", "dead"].includes(flag)).toSorted();
+  });
+}
+
+function addressLines(row: JsonRow): string[] {
+  const lines: string[] = [];
+  for (const address of row["addr_info"] ?? []) {
+    if (address.scope === "link" && address.family === "inet6") continue;
+    lines.push(`${row["ifname"]} ${stable(address)}`);
+  }
+  return lines.toSorted();
+}
+
+/** The kernel's own IPv6 link-local and multicast routes come and go with the carrier. */
+function isRouteOfSomebody(row: JsonRow): boolean {
+  return !/^(fe80|ff00)::/.test(String(row["dst"]));
+}
+
+/** Files that remember only where to go on, which an undone ADD need not set back. */
+const cursors = /\/last_reserved_ip\.\d+$/;
+
+async function fileLines(root: string, shown: string): Promise<string[]> {
+  const lines: string[] = [];
+  let names: string[];
+  try {
+    names = await readdir(root, { recursive: true });
+  } catch (_) {
+    return lines;
+  }
+  for (const name of names.toSorted()) {
+    const path = join(root, name);
+    const { mode } = await stat(path);
+    const permissions = (mode & 0o7777).toString(8);
+    if ((mode & 0o170000) === 0o040000) lines.push(`file: ${shown}/${name}/ ${permissions}`);
+    else if ((mode & 0o170000) !== 0o100000 || cursors.test(path)) lines.push(`file: ${shown}/${name} ${permissions}`);
+    else lines.push(`file: ${shown}/${name} ${permissions} ${JSON.stringify(await readFile(path, "utf8"))}`);
+  }
+  return lines;
+}
