@@ -37,12 +37,12 @@ export class ListedElement {
   }
 
   get comment(): string | undefined {
-    return userdataComment(userdataOf(this.bytes));
+    return userdataComment(this.attributes.raw(USERDATA));
   }
 
   /** What the caller that added the element stored for itself. */
   get own(): Uint8Array | undefined {
-    const userdata = userdataOf(this.bytes);
+    const userdata = this.attributes.raw(USERDATA);
     return userdata === undefined ? undefined : userdataEntry(userdata, OWN_TYPE);
   }
 
@@ -54,19 +54,6 @@ export class ListedElement {
   private get attributes(): Attributes {
     return Attributes.decode(this.bytes, "element");
   }
-}
-
-/** The userdata among an element's attributes, as a view. */
-function userdataOf(bytes: Uint8Array): Uint8Array | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  let at = 0;
-  while (at + HEADER_BYTES <= bytes.length) {
-    const length = view.getUint16(at, true);
-    if (length < HEADER_BYTES || at + length > bytes.length) return undefined;
-    if ((view.getUint16(at + 2, true) & TYPE_MASK) === USERDATA) return bytes.subarray(at + HEADER_BYTES, at + length);
-    at += (length + 3) & ~3;
-  }
-  return undefined;
 }
 
 /** Every element of the set; `undefined` when the set is absent. */
@@ -93,12 +80,7 @@ export function scanElements(
   const answers = unlessAbsent(() => socket.dump(operation(table, set), nftMessage.getElements, named(table, set)));
   if (answers === undefined) return undefined;
   const found: ListedElement[] = [];
-  for (const answer of answers) {
-    for (const bytes of members(answer.body)) {
-      const userdata = userdataOf(bytes);
-      if (userdata !== undefined && wanted(userdata)) found.push(new ListedElement(bytes));
-    }
-  }
+  for (const answer of answers) scanMessage(answer.body, wanted, found);
   return found;
 }
 
@@ -125,26 +107,53 @@ function named(table: Table, set: string): Uint8Array {
   return netfilterMessage(familyNumber(table.family), request);
 }
 
-/** Views of the elements in one message. */
-function members(body: Uint8Array): Uint8Array[] {
-  const found: Uint8Array[] = [];
-  const list = Attributes.decode(body.subarray(NFGENMSG_BYTES), "elements").raw(ELEMENTS);
-  if (list === undefined) return found;
+/** NFTA_SET_ELEM_LIST_ELEMENTS of one message. */
+function memberList(body: Uint8Array): Uint8Array {
+  return Attributes.decode(body.subarray(NFGENMSG_BYTES), "elements").raw(ELEMENTS) ?? new Uint8Array(0);
+}
+
+/** Where the member at `at` ends, without padding. @throws DecodeError */
+function memberEnd(view: DataView, at: number): number {
+  const length = view.getUint16(at, true);
+  if (length < HEADER_BYTES || at + length > view.byteLength) {
+    throw new DecodeError("elements", `member at byte ${at} claims ${length} bytes, ${view.byteLength - at} are left`);
+  }
+  return at + length;
+}
+
+/** Appends the wanted elements of one message. One view serves for all: ten thousand of them would cost more than the kernel. */
+function scanMessage(body: Uint8Array, wanted: (userdata: Uint8Array) => boolean, found: ListedElement[]): void {
+  const list = memberList(body);
   const view = new DataView(list.buffer, list.byteOffset, list.length);
   let at = 0;
   while (at + HEADER_BYTES <= list.length) {
-    const length = view.getUint16(at, true);
-    if (length < HEADER_BYTES || at + length > list.length) throw new DecodeError("elements", `impossible length ${length}`);
-    found.push(list.subarray(at + HEADER_BYTES, at + length));
-    at += (length + 3) & ~3;
+    const end = memberEnd(view, at);
+    let row = at + HEADER_BYTES;
+    while (row + HEADER_BYTES <= end) {
+      const rowEnd = memberEnd(view, row);
+      if ((view.getUint16(row + 2, true) & TYPE_MASK) === USERDATA) {
+        if (wanted(list.subarray(row + HEADER_BYTES, rowEnd))) {
+          found.push(new ListedElement(list.subarray(at + HEADER_BYTES, end)));
+        }
+        break;
+      }
+      row = (rowEnd + 3) & ~3;
+    }
+    at = (end + 3) & ~3;
   }
-  return found;
 }
 
 function splitAll(answers: readonly Message[]): ListedElement[] {
   const found: ListedElement[] = [];
   for (const answer of answers) {
-    for (const bytes of members(answer.body)) found.push(new ListedElement(bytes));
+    const list = memberList(answer.body);
+    const view = new DataView(list.buffer, list.byteOffset, list.length);
+    let at = 0;
+    while (at + HEADER_BYTES <= list.length) {
+      const end = memberEnd(view, at);
+      found.push(new ListedElement(list.subarray(at + HEADER_BYTES, end)));
+      at = (end + 3) & ~3;
+    }
   }
   return found;
 }

@@ -3,6 +3,8 @@
  * A comment is a text ending in NUL that nft prints; types nft does not know are skipped by it and are free for the caller.
  */
 
+import { cstring } from "../codec/codec.ts";
+
 /** The comment of a table, chain, rule or element. */
 export const COMMENT = 0;
 /** The comment of a set, whose lower types tell how to print keys and data. */
@@ -53,9 +55,8 @@ export function userdataEntry(bytes: Uint8Array, type: number): Uint8Array | und
   return undefined;
 }
 
-/** The comment in userdata, without its NUL. */
+/** The comment in userdata, up to its NUL. */
 export function userdataComment(bytes: Uint8Array | undefined, type: number = COMMENT): string | undefined {
   const value = bytes === undefined ? undefined : userdataEntry(bytes, type);
-  if (value === undefined) return undefined;
-  return new TextDecoder().decode(value.at(-1) === 0 ? value.subarray(0, value.length - 1) : value);
+  return value === undefined ? undefined : cstring.decode(value, "comment");
 }
