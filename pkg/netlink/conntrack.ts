@@ -5,9 +5,10 @@
  */
 import { address, raw, u8, u16be, u32, u32be } from "../codec/codec.ts";
 import type { Address, Family } from "../ip/address.ts";
+import { KernelError } from "../linux/errno.ts";
 import { Attributes, attribute, attributes, nested } from "./attributes.ts";
 import { NFGENMSG_BYTES, netfilterMessage, subsystem } from "./netfilter.ts";
-import { KernelError, type NetlinkSocket } from "./socket.ts";
+import type { NetlinkSocket } from "./socket.ts";
 
 /** IPCTNL_MSG_CT_* */
 const GET_FLOWS = (subsystem.conntrack << 8) | 1;

@@ -1,5 +1,5 @@
 /** Asking the kernel for what may not be there. */
-import { KernelError } from "../netlink/socket.ts";
+import { KernelError } from "../linux/errno.ts";
 
 /** What `read` returns, or `undefined` when the kernel says that the object does not exist. */
 export function unlessAbsent<T>(read: () => T): T | undefined {

@@ -85,7 +85,12 @@ export function scanElements(
 }
 
 /** The element with the sought one's key; `undefined` when it, or the set, is absent. */
-export function findElement(socket: NetlinkSocket, table: Table, set: string, sought: Element): ListedElement | undefined {
+export function findElement(
+  socket: NetlinkSocket,
+  table: Table,
+  set: string,
+  sought: Element,
+): ListedElement | undefined {
   const list = new Attributes();
   appendKey(list, sought);
   const request = new Attributes()

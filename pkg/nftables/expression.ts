@@ -235,4 +235,3 @@ function putMatch(out: Attributes, key: number, bytes: Uint8Array): void {
   putMeta(out, FIRST_REGISTER, key);
   putCompare(out, FIRST_REGISTER, comparison.equal, bytes);
 }
-

@@ -29,7 +29,12 @@ const table: Table = { family: "inet", name: "t" };
 const declarations: readonly (readonly [string, readonly (number | undefined)[], string, NftSet])[] = [
   ["set a { type ipv4_addr; }", [0, 7, 4, undefined, undefined], "000402000000", setOf("a", [ipv4Type])],
   ["set b { type mark; }", [0, 19, 4, undefined, undefined], "000401000000", setOf("b", [markType])],
-  ["set c { type ipv4_addr; flags interval; }", [4, 7, 4, undefined, undefined], "000402000000", prefixSet("c", ipv4Type)],
+  [
+    "set c { type ipv4_addr; flags interval; }",
+    [4, 7, 4, undefined, undefined],
+    "000402000000",
+    prefixSet("c", ipv4Type),
+  ],
   [
     "map d { type inet_proto . inet_service : ipv4_addr . inet_service; }",
     [8, 0x30d, 8, 0x1cd, 8],
@@ -69,7 +74,9 @@ test("the members of a concatenation are padded to whole registers", () => {
   expect(key.text).toBe("tcp . 80");
   expect(toHex(key.bytes)).toBe("0600000000500000");
   expect(toHex(concatenation([portDatum(80)]).bytes)).toBe("0050");
-  expect(toHex(concatenation([markDatum(5), interfaceDatum("eth0")]).bytes)).toBe(`05000000${"65746830"}${"00".repeat(12)}`);
+  expect(toHex(concatenation([markDatum(5), interfaceDatum("eth0")]).bytes)).toBe(
+    `05000000${"65746830"}${"00".repeat(12)}`,
+  );
 });
 
 test("an interface's name has at most 15 bytes, and a pattern is not padded", () => {
@@ -84,7 +91,11 @@ test("a mapping is sent as nft sends it", () => {
   appendElement(list, made);
   expect(elementText(made)).toBe('tcp . 80 comment "abc" : 10.1.1.1 . 8080');
   expect(toHex(list.encode())).toBe(
-    "30000180" + "100001800c0001000600000000500000" + "100002800c0001000a0101011f900000" + "0a00060000046162630000" + "00",
+    "30000180" +
+      "100001800c0001000600000000500000" +
+      "100002800c0001000a0101011f900000" +
+      "0a00060000046162630000" +
+      "00",
   );
 });
 

@@ -98,9 +98,7 @@ export function encodeSet(table: Table, set: NftSet, id: number): Attributes {
     out.set(setAttributes.dataType, typeNumber(set.data));
     out.set(setAttributes.dataLength, verdicts ? 0 : valueLength(set.data));
   }
-  return out
-    .set(setAttributes.id, id)
-    .set(setAttributes.userdata, userdata.comment(set.comment, SET_COMMENT).done());
+  return out.set(setAttributes.id, id).set(setAttributes.userdata, userdata.comment(set.comment, SET_COMMENT).done());
 }
 
 /** `set inet filter blocked`, for messages. */

@@ -101,7 +101,10 @@ export function reject(reason: RejectReason = "port-unreachable"): Expression {
     needs: reason === "tcp reset" ? ["tcp"] : [],
     states: undefined,
     encode: (out: Attributes): void => {
-      const data = new Attributes().set(rejectAttributes.type, reason === "tcp reset" ? REJECT_TCP_RESET : REJECT_ICMPX);
+      const data = new Attributes().set(
+        rejectAttributes.type,
+        reason === "tcp reset" ? REJECT_TCP_RESET : REJECT_ICMPX,
+      );
       put(out, "reject", data.set(rejectAttributes.code, rejectCode(reason)));
     },
   };

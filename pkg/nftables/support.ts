@@ -1,7 +1,9 @@
 /** Whether this kernel, and what we are allowed, let nf_tables be used. */
+
+import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "../netlink/attributes.ts";
 import { netfilterMessage } from "../netlink/netfilter.ts";
-import { KernelError, type NetlinkSocket } from "../netlink/socket.ts";
+import type { NetlinkSocket } from "../netlink/socket.ts";
 import { nftMessage } from "./messages.ts";
 
 /**

@@ -9,7 +9,11 @@ test("a comment is laid out as nft lays it out", () => {
 });
 
 test("the caller's own entry is found behind the comment", () => {
-  const bytes = new Userdata().comment("iv").add(OWN_TYPE, new Uint8Array([1, 2])).done() ?? new Uint8Array(0);
+  const bytes =
+    new Userdata()
+      .comment("iv")
+      .add(OWN_TYPE, new Uint8Array([1, 2]))
+      .done() ?? new Uint8Array(0);
   expect(toHex(bytes)).toBe("000369760040020102");
   expect(toHex(userdataEntry(bytes, OWN_TYPE) ?? new Uint8Array(0))).toBe("0102");
   expect(userdataComment(bytes, SET_COMMENT)).toBeUndefined();

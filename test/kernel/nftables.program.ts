@@ -4,9 +4,10 @@
  */
 import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
+import { KernelError } from "../../pkg/linux/errno.ts";
 import { deleteFlow, deleteFlows, type Flow, flowText, listFlows } from "../../pkg/netlink/conntrack.ts";
 import { NETLINK_NETFILTER } from "../../pkg/netlink/netfilter.ts";
-import { KernelError, NetlinkSocket } from "../../pkg/netlink/socket.ts";
+import { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import { baseChain, regularChain } from "../../pkg/nftables/chain.ts";
 import {
   addressDatum,
@@ -28,7 +29,14 @@ import {
   protocolType,
   verdictType,
 } from "../../pkg/nftables/datum.ts";
-import { type Element, element, elementText, mapping, prefixElement, verdictMapping } from "../../pkg/nftables/element.ts";
+import {
+  type Element,
+  element,
+  elementText,
+  mapping,
+  prefixElement,
+  verdictMapping,
+} from "../../pkg/nftables/element.ts";
 import { findElement, firstElements, listElements, scanElements } from "../../pkg/nftables/elements.ts";
 import {
   between,
@@ -161,7 +169,9 @@ function buildSets(socket: NetlinkSocket): void {
   ]);
   fill(change, "nets6", [prefixElement(prefix("fd00::/8")), prefixElement(prefix("ff00::/8"))]);
   const web = [ip("10.1.1.1"), portDatum(8080)];
-  fill(change, "ports", [mapping([protocolDatum(TCP), portDatum(80)], web, { comment: "web", own: new Uint8Array([7]) })]);
+  fill(change, "ports", [
+    mapping([protocolDatum(TCP), portDatum(80)], web, { comment: "web", own: new Uint8Array([7]) }),
+  ]);
   fill(change, "ports4", [mapping([ip("192.0.2.1"), protocolDatum(UDP), portDatum(53)], web, { comment: "dns" })]);
   const web6 = [ip("fd00::2"), portDatum(53)];
   fill(change, "ports6", [mapping([ip("fd00::1"), protocolDatum(UDP), portDatum(53)], web6)]);
@@ -171,7 +181,9 @@ function buildSets(socket: NetlinkSocket): void {
   fill(change, "services", [element([portDatum(443)])]);
   fill(change, "protocols", [element([protocolDatum(132)])]);
   fill(change, "macs", [element([mac])]);
-  fill(change, "deciders", [verdictMapping([interfaceDatum("eth0")], { kind: "jump", chain: "inner" }, { comment: "v" })]);
+  fill(change, "deciders", [
+    verdictMapping([interfaceDatum("eth0")], { kind: "jump", chain: "inner" }, { comment: "v" }),
+  ]);
   change.commit(socket);
 }
 
@@ -188,8 +200,18 @@ function buildRules(socket: NetlinkSocket): void {
     .addChain(table, baseChain("through", { type: "filter", hook: "forward", priority: 0, policy: "drop" }));
   const local = fibType("daddr", "local");
   put(change, table, "in", rule([local, natByMap("dnat", 4, [transportProtocol, destinationPort], "ports")], "any"));
-  put(change, table, "in", rule([local, natByMap("dnat", 4, [ip4Destination, transportProtocol, destinationPort], "ports4")]));
-  put(change, table, "in", rule([local, natByMap("dnat", 6, [ip6Destination, transportProtocol, destinationPort], "ports6")]));
+  put(
+    change,
+    table,
+    "in",
+    rule([local, natByMap("dnat", 4, [ip4Destination, transportProtocol, destinationPort], "ports4")]),
+  );
+  put(
+    change,
+    table,
+    "in",
+    rule([local, natByMap("dnat", 6, [ip6Destination, transportProtocol, destinationPort], "ports6")]),
+  );
   put(change, table, "in", rule([equals(tcpDestinationPort, portDatum(80)), natTo("dnat", address("10.1.1.2"), 8080)]));
   put(change, table, "in", rule([equals(udpDestinationPort, portDatum(80)), natTo("dnat", address("fd00::2"), 8080)]));
   const one = within(ip4Destination, prefix("192.0.2.1/32"));
@@ -216,7 +238,12 @@ function buildRules(socket: NetlinkSocket): void {
   put(change, table, "out", rule([equals(etherProtocol, etherTypeDatum("arp")), drop()]));
   put(change, table, "out", rule([equals(networkProtocol, etherTypeDatum("ip")), counter(), drop()]));
   put(change, table, "out", rule([equals(protocolFamily, familyDatum(4)), drop()]));
-  put(change, table, "out", rule([equals(tcpSourcePort, portDatum(53)), within(ip4Source, prefix("0.0.0.0/1")), drop()]));
+  put(
+    change,
+    table,
+    "out",
+    rule([equals(tcpSourcePort, portDatum(53)), within(ip4Source, prefix("0.0.0.0/1")), drop()]),
+  );
   put(change, table, "through", rule([fibTypeIsNot("saddr", "local"), reject("admin-prohibited")]));
   put(change, table, "through", rule([decideByMap([inputInterface], "deciders")]));
   put(change, table, "through", rule([markIsNot(3, 0xff), reject()]));
@@ -262,7 +289,9 @@ function errors(socket: NetlinkSocket): void {
   const before = generation(socket);
   console.log(failure(() => new Transaction().addTable(absent).deleteTable(absent).commit(socket, before)));
   console.log(failure(() => new Transaction().deleteElements(table, "ports", [first]).commit(socket, before)));
-  console.log(failure(() => new Transaction().deleteElements(table, "ports", [first]).commit(socket, generation(socket))));
+  console.log(
+    failure(() => new Transaction().deleteElements(table, "ports", [first]).commit(socket, generation(socket))),
+  );
   console.log(failure(() => new Transaction().commit(socket)));
 }
 
@@ -274,7 +303,11 @@ function read(socket: NetlinkSocket): void {
   buildSets(socket);
   buildRules(socket);
   console.log("---");
-  console.log(`tables: ${listTables(socket).map((one: Table): string => `${one.family} ${one.name}`).join(", ")}`);
+  console.log(
+    `tables: ${listTables(socket)
+      .map((one: Table): string => `${one.family} ${one.name}`)
+      .join(", ")}`,
+  );
   console.log(`there: ${tableExists(socket, table)} ${chainExists(socket, table, "in")}`);
   for (const one of listChains(socket, table)) {
     console.log(`chain ${one.name} ${one.type ?? "-"} ${one.hook ?? "-"} ${one.priority ?? "-"} ${one.comment ?? "-"}`);
@@ -289,7 +322,9 @@ function read(socket: NetlinkSocket): void {
   }
   const web = findElement(socket, table, "ports", element([protocolDatum(TCP), portDatum(80)]));
   console.log(`web: ${web?.data?.length ?? 0} bytes, ${web?.comment ?? "-"}`);
-  console.log(`no such: ${findElement(socket, table, "ports", element([protocolDatum(TCP), portDatum(1)])) === undefined}`);
+  console.log(
+    `no such: ${findElement(socket, table, "ports", element([protocolDatum(TCP), portDatum(1)])) === undefined}`,
+  );
   const handle = rules.at(0)?.handle ?? 0;
   new Transaction().deleteRule(table, "in", handle).flush(table, "out").flushSet(table, "hosts").commit(socket);
   console.log(`after: ${listRules(socket, table, "in").length} ${listRules(socket, table, "out").length}`);

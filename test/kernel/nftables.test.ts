@@ -57,9 +57,9 @@ kernelTest("nft lists chains, sets and tables as they were declared", () => {
 });
 
 kernelTest("a ruleset that nft listed can be loaded by nft again", () => {
-  expect(inNamespace("run build >/dev/null; nft list ruleset >/tmp/$$; nft flush ruleset; nft -f /tmp/$$; rm /tmp/$$")).toEqual([
-    "",
-  ]);
+  expect(
+    inNamespace("run build >/dev/null; nft list ruleset >/tmp/$$; nft flush ruleset; nft -f /tmp/$$; rm /tmp/$$"),
+  ).toEqual([""]);
 });
 
 kernelTest("a failing transaction changes nothing and names the change that failed", () => {
