@@ -1,0 +1,97 @@
+/**
+ * The one executable: the name it was started under, or its first argument, chooses the plugin or the tool.
+ *   /opt/cni/bin/bridge            → the bridge plugin
+ *   ferrule bridge                 → the same
+ */
+import { readFileSync } from "node:fs";
+import type { Outcome } from "../../pkg/invoke/outcome.ts";
+import { armTermination } from "../../pkg/linux/termination.ts";
+import { dispatch } from "../../pkg/skel/dispatch.ts";
+import type { Plugin } from "../../pkg/skel/plugin.ts";
+import { Environment } from "../../spec/environment.ts";
+import { CniError, ErrorCode, renderError } from "../../spec/errors.ts";
+import { newestVersion, versionsSince } from "../../spec/versions.ts";
+import { lastWords, writeAll } from "#system";
+import { findOwnPlugin } from "./plugins.ts";
+import { version } from "./version.ts";
+
+/** Below the two minutes after which runtimes give up, so that a failing ADD can still take back its work. */
+const DEADLINE_SECONDS = 100;
+
+function print(descriptor: number, text: string): void {
+  if (text !== "") writeAll(descriptor, new TextEncoder().encode(text));
+}
+
+function ownEnvironment(): Environment {
+  const pairs: (readonly [string, string])[] = [];
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) pairs.push([name, value]);
+  return new Environment(pairs);
+}
+
+/** The words of this process's command line; the first is the name it was started under, which neither engine's argv[0] tells. */
+function commandLine(): string[] {
+  return readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1);
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Seconds from FERRULE_DEADLINE, or the default. */
+function deadlineSeconds(environment: Environment): number {
+  const text = environment.get("FERRULE_DEADLINE");
+  return /^[1-9][0-9]{0,5}$/.test(text) ? Number(text) : DEADLINE_SECONDS;
+}
+
+/** What an aborting process still prints: the error object that the specification asks of every failure. */
+function rememberLastWords(cniVersion: string): void {
+  const error = new CniError(
+    ErrorCode.Internal,
+    "the plugin aborted",
+    "this is a bug: please report it with the network configuration; DEL removes what was left",
+  );
+  lastWords(new TextEncoder().encode(renderError(error, cniVersion)));
+}
+
+function runPlugin(plugin: Plugin, environment: Environment, readStdin: () => string): Outcome {
+  return dispatch(plugin, environment, {
+    readStdin,
+    warn: (line: string): void => print(2, `${line}\n`),
+    versionKnown: rememberLastWords,
+    runInProcess: (type: string, inner: Environment, stdin: string): Outcome | undefined => {
+      const own = findOwnPlugin(type);
+      return own === undefined ? undefined : runPlugin(own, inner, (): string => stdin);
+    },
+  });
+}
+
+/** What a plugin says when it is run by hand, and what nerdctl reads its version from. */
+function about(name: string): Outcome {
+  const protocols = versionsSince(findOwnPlugin(name)?.since ?? "").join(", ");
+  return { status: 0, stdout: "", stderr: `CNI ${name} plugin v${version}\nCNI protocol versions supported: ${protocols}\n` };
+}
+
+function main(): number {
+  const words = commandLine();
+  const startedAs = baseName(words[0] ?? "");
+  const name = findOwnPlugin(startedAs) === undefined ? (words[1] ?? "") : startedAs;
+  const plugin = findOwnPlugin(name);
+  if (plugin === undefined) {
+    print(2, `ferrule v${version}: no plugin is called "${name === "" ? startedAs : name}"\n`);
+    return 1;
+  }
+  const environment = ownEnvironment();
+  let outcome: Outcome;
+  if (environment.get("CNI_COMMAND") === "") {
+    outcome = about(name);
+  } else {
+    armTermination(deadlineSeconds(environment) * 1000);
+    rememberLastWords(newestVersion);
+    outcome = runPlugin(plugin, environment, (): string => readFileSync(0, "utf8"));
+  }
+  print(2, outcome.stderr);
+  print(1, outcome.stdout);
+  return outcome.status;
+}
+
+process.exitCode = main();

@@ -1,0 +1,91 @@
+/** Puts an IPAM result on an interface: addresses, then up, then routes. Used by every interface plugin. */
+import type { Address } from "../ip/address.ts";
+import { addAddress } from "../netlink/address.ts";
+import { changeLink, type Link } from "../netlink/link.ts";
+import { addRoute } from "../netlink/route.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import { waitForAddresses } from "../netlink/wait.ts";
+import { ensureSysctl, writeSysctl } from "../sysctl/sysctl.ts";
+import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
+import type { Result, Route } from "../../spec/result.ts";
+
+/** RT_SCOPE_LINK: destinations on the link itself, which have no gateway. */
+const SCOPE_LINK = 253;
+const DAD_DEADLINE_MS = 5000;
+
+export interface InterfaceOptions {
+  /** Whether IPv6 addresses are first probed for duplicates; pointless on a link with two ends that we made both. */
+  readonly detectDuplicates: boolean;
+}
+
+/**
+ * Gives `link` the result's addresses that belong to it (by `interface`), sets it up and adds the routes. Not idempotent.
+ * @throws KernelError, or CniError 7 when an address names another interface
+ */
+export function configureInterface(stack: NetworkStack, link: Link, result: Result, options: InterfaceOptions): void {
+  requireOwnAddresses(link, result);
+  const hasSix = result.ips.some((ip) => ip.address.family === 6);
+  if (hasSix) enableSix(stack, link);
+  for (const ip of result.ips) {
+    if (ip.interface === undefined) continue;
+    addAddress(stack, link, ip.address, { noDad: !options.detectDuplicates });
+  }
+  changeLink(stack, link, { up: true });
+  if (hasSix && options.detectDuplicates) awaitSettled(stack, link);
+  for (const route of result.routes) addResultRoute(stack, link, route, result);
+}
+
+function requireOwnAddresses(link: Link, result: Result): void {
+  if (result.interfaces.length === 0) throw invalidConfig("no interfaces to configure");
+  for (const ip of result.ips) {
+    if (ip.interface === undefined) continue;
+    if (ip.interface < 0 || result.interfaces.at(ip.interface)?.name !== link.name) {
+      throw invalidConfig(
+        `failed to add IP addr ${ip.address.toString()} to "${link.name}": invalid interface index ${ip.interface}`,
+      );
+    }
+  }
+}
+
+/** IPv6 may be off by default in a container; an address of it was asked for, and must outlive the link going down. */
+function enableSix(stack: NetworkStack, link: Link): void {
+  ensureSysctl(stack.namespace, "net/ipv6/conf/lo/disable_ipv6", "0");
+  ensureSysctl(stack.namespace, `net/ipv6/conf/${link.name}/disable_ipv6`, "0");
+  writeSysctl(stack.namespace, `net/ipv6/conf/${link.name}/keep_addr_on_down`, "1");
+}
+
+function awaitSettled(stack: NetworkStack, link: Link): void {
+  const settled = waitForAddresses(stack, link.index, (address) => !address.tentative || address.dadFailed, DAD_DEADLINE_MS);
+  for (const address of settled) {
+    if (!address.dadFailed) continue;
+    throw new CniError(
+      ErrorCode.Taken,
+      `address ${address.prefix.toString()} of ${link.name} is used by another host: duplicate address detection failed`,
+      "remove the other host's address, or take this one out of the range",
+    );
+  }
+}
+
+function addResultRoute(stack: NetworkStack, link: Link, route: Route, result: Result): void {
+  addRoute(
+    stack,
+    {
+      destination: route.dst,
+      gateway: routeGateway(route, result),
+      linkIndex: link.index,
+      priority: route.priority,
+      table: route.table ?? 0,
+      scope: route.scope,
+      mtu: route.mtu,
+      advmss: route.advmss,
+    },
+    "create",
+  );
+}
+
+/** A route's own gateway, or the family's first; 0.0.0.0 says "none", and so does the scope of the link or of the host. */
+export function routeGateway(route: Route, result: Result): Address | undefined {
+  if (route.gw !== undefined) return route.gw.isUnspecified ? undefined : route.gw;
+  if (route.scope !== undefined && route.scope >= SCOPE_LINK) return undefined;
+  return result.ips.find((ip) => ip.address.family === route.dst.family && ip.gateway !== undefined)?.gateway;
+}

@@ -1,0 +1,64 @@
+/** CHECK's look at an interface: is it there, of its kind, with the addresses and routes that ADD gave it? */
+import type { Address } from "../ip/address.ts";
+import { listAddresses } from "../netlink/address.ts";
+import { findLink, type Link } from "../netlink/link.ts";
+import { listRoutes, type Route as KernelRoute } from "../netlink/route.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import type { Sandbox } from "../skel/sandbox.ts";
+import { drift } from "../../spec/errors.ts";
+import type { Result, Route } from "../../spec/result.ts";
+import { routeGateway } from "./configure-interface.ts";
+
+const MAIN_TABLE = 254;
+
+/**
+ * The container's interface, verified against the result of ADD.
+ * @throws CniError 102 naming what is missing or different
+ */
+export function verifyInterface(sandbox: Sandbox, ifName: string, result: Result, kind: string): Link {
+  const described = result.interfaces.find((each) => each.sandbox !== "" && each.name === ifName);
+  if (described === undefined) throw drift(`interface ${ifName} is not in prevResult`);
+  const stack = sandbox.stack;
+  const link = findLink(stack, ifName);
+  if (link === undefined) throw drift(`interface ${ifName} is missing in ${sandbox.path}`);
+  if (link.kind !== kind) throw drift(`interface ${ifName} is of kind ${link.kind}, expected ${kind}`);
+  if (described.mac !== "" && described.mac.toLowerCase() !== link.mac) {
+    throw drift(`interface ${ifName} has hardware address ${link.mac}, expected ${described.mac}`);
+  }
+  verifyAddresses(stack, link, result);
+  verifyRoutes(stack, link, result);
+  return link;
+}
+
+function verifyAddresses(stack: NetworkStack, link: Link, result: Result): void {
+  const have = listAddresses(stack, link);
+  for (const ip of result.ips) {
+    if (ip.interface !== undefined && result.interfaces.at(ip.interface)?.name !== link.name) continue;
+    const found = have.find((each) => each.prefix.equals(ip.address));
+    if (found === undefined) throw drift(`address ${ip.address.toString()} is missing on interface ${link.name}`);
+    if (found.dadFailed) throw drift(`address ${ip.address.toString()} on interface ${link.name} is used by another host`);
+  }
+}
+
+function verifyRoutes(stack: NetworkStack, link: Link, result: Result): void {
+  for (const route of result.routes) {
+    const table = route.table ?? MAIN_TABLE;
+    const gateway = routeGateway(route, result);
+    const have = listRoutes(stack, { family: route.dst.family, table });
+    if (have.some((each) => isRoute(each, link, route, gateway))) continue;
+    const via = gateway === undefined ? "" : ` via ${gateway.toString()}`;
+    throw drift(`route ${route.dst.toString()}${via} dev ${link.name} is missing in table ${table}`);
+  }
+}
+
+function isRoute(have: KernelRoute, link: Link, route: Route, gateway: Address | undefined): boolean {
+  if (!have.destination.equals(route.dst.masked)) return false;
+  if (route.priority !== 0 && have.priority !== route.priority) return false;
+  if (leads(have.linkIndex, have.gateway, link, gateway)) return true;
+  return have.nexthops.some((hop) => leads(hop.linkIndex, hop.gateway, link, gateway));
+}
+
+function leads(linkIndex: number, have: Address | undefined, link: Link, gateway: Address | undefined): boolean {
+  if (linkIndex !== link.index) return false;
+  return gateway === undefined || (have !== undefined && have.equals(gateway));
+}

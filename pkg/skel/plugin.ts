@@ -1,0 +1,226 @@
+/**
+ * What a plugin is: a name, its configuration as data, and five verbs, all of which must be there to compile.
+ * `definePlugin` is the only place that is generic in the configuration's type; behind it stands one plain `Plugin`.
+ */
+import type { Environment } from "../../spec/environment.ts";
+import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
+import type { KeyDescription } from "../../spec/key-description.ts";
+import { Keys } from "../../spec/keys.ts";
+import type { NetworkConfig } from "../../spec/network-config.ts";
+import { Problems } from "../../spec/problems.ts";
+import type { Result } from "../../spec/result.ts";
+import type { Delegates } from "../invoke/delegates.ts";
+import { NetworkStack } from "../netlink/stack.ts";
+import type { Attachment } from "./attachment.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { Teardown, Undo } from "./undo.ts";
+import type { ValidAttachments } from "./valid-attachments.ts";
+
+/** What every verb gets. */
+export interface Call<C> {
+  /** The plugin's own configuration, finished. */
+  readonly config: C;
+  /** The whole network configuration, and what all plugins share of it. */
+  readonly network: NetworkConfig;
+  readonly environment: Environment;
+  readonly delegates: Delegates;
+  readonly host: NetworkStack;
+}
+
+export interface Add<C> extends Call<C> {
+  readonly attachment: Attachment;
+  readonly sandbox: Sandbox;
+  readonly prevResult: Result | undefined;
+  /** Taken back newest first when ADD throws. */
+  readonly undo: Undo;
+}
+
+export interface Del<C> extends Call<C> {
+  readonly attachment: Attachment;
+  readonly sandbox: Sandbox;
+  readonly prevResult: Result | undefined;
+  /** DEL tries every step, and reports the failures together. */
+  readonly teardown: Teardown;
+}
+
+export interface Check<C> extends Call<C> {
+  readonly attachment: Attachment;
+  readonly sandbox: Sandbox;
+  readonly prevResult: Result | undefined;
+}
+
+export interface Gc<C> extends Call<C> {
+  /** What is alive on this network; all else is to go. */
+  readonly valid: ValidAttachments;
+  readonly teardown: Teardown;
+}
+
+/** STATUS asks whether an ADD would succeed now. */
+export type Status<C> = Call<C>;
+
+export interface PluginDefinition<C> {
+  /** The name of the executable, and the `type` in configurations. */
+  readonly type: string;
+  /** The oldest version of the specification that the plugin makes sense in. */
+  readonly since: string;
+  /** Whether ADD and CHECK work in the container's namespace, so that CNI_NETNS must name one. */
+  readonly entersSandbox: boolean;
+  readonly config: (keys: Keys) => C;
+  readonly add: (call: Add<C>) => Result;
+  readonly del: (call: Del<C>) => void;
+  readonly check: (call: Check<C>) => void;
+  readonly gc: (call: Gc<C>) => void;
+  readonly status: (call: Status<C>) => void;
+}
+
+/** The request a plugin runs: what dispatch has read and guarded. */
+export interface Request {
+  readonly verb: "ADD" | "DEL" | "CHECK" | "GC" | "STATUS";
+  readonly network: NetworkConfig;
+  readonly environment: Environment;
+  readonly delegates: Delegates;
+  readonly attachment: Attachment;
+  readonly sandbox: Sandbox;
+  readonly prevResult: Result | undefined;
+  readonly valid: ValidAttachments;
+  /** Prints a line for people (stderr). */
+  readonly warn: (line: string) => void;
+}
+
+/** A plugin as dispatch sees it. */
+export interface Plugin {
+  readonly type: string;
+  readonly since: string;
+  readonly entersSandbox: boolean;
+  /**
+   * Runs a verb; for ADD, `finish` turns the result into the text to print, while its failure can still be taken back.
+   * @throws CniError and whatever the kernel layer throws
+   */
+  readonly run: (request: Request, finish: (result: Result) => string) => string;
+  /** The keys of the configuration: what schema and README are made of. */
+  readonly describe: () => readonly KeyDescription[];
+  /** What is wrong with a configuration of this plugin, without running it. */
+  readonly examine: (config: unknown) => Problems;
+}
+
+/** Hides the configuration's type in a closure. */
+export function definePlugin<C>(definition: PluginDefinition<C>): Plugin {
+  return {
+    type: definition.type,
+    since: definition.since,
+    entersSandbox: definition.entersSandbox,
+    describe: (): readonly KeyDescription[] => {
+      const keys = new Keys(undefined, "", new Problems(true));
+      definition.config(keys);
+      return keys.describe();
+    },
+    examine: (config: unknown): Problems => {
+      const problems = new Problems(true);
+      definition.config(new Keys(config, "", problems));
+      return problems;
+    },
+    run: (request: Request, finish: (result: Result) => string): string => {
+      const host = NetworkStack.host();
+      try {
+        return runVerb(definition, request, host, finish);
+      } finally {
+        host.close();
+      }
+    },
+  };
+}
+
+/** A bad configuration stops ADD, CHECK and STATUS; DEL and GC do what they can with what is good of it. */
+function readConfig<C>(definition: PluginDefinition<C>, request: Request): C {
+  const problems = new Problems(request.verb === "DEL" || request.verb === "GC");
+  const keys = new Keys(request.network.json, "", problems);
+  const config = definition.config(keys);
+  for (const problem of problems.found) request.warn(`${definition.type}: ignored in the configuration: ${problem}`);
+  if (request.verb === "ADD") warnOfMisspelt(definition.type, keys, request.warn);
+  return config;
+}
+
+/** Keys of every network configuration, which a plugin need not ask for. */
+const commonKeys: readonly string[] = [
+  "args",
+  "capabilities",
+  "cniVersion",
+  "cniVersions",
+  "disableCheck",
+  "disableGC",
+  "dns",
+  "ipam",
+  "ipMasq",
+  "name",
+  "plugins",
+  "prevResult",
+  "runtimeConfig",
+  "type",
+];
+
+/** Unknown keys are somebody else's and pass; only one that looks like a slip of the pen is worth a word. */
+function warnOfMisspelt(type: string, keys: Keys, warn: (line: string) => void): void {
+  for (const name of keys.unasked()) {
+    if (commonKeys.includes(name) || name.startsWith("cni.dev/")) continue;
+    const meant = keys.meantBy(name);
+    if (meant !== undefined) warn(`${type}: unknown key "${name}" is ignored: did you mean "${meant}"?`);
+  }
+}
+
+function runVerb<C>(
+  definition: PluginDefinition<C>,
+  request: Request,
+  host: NetworkStack,
+  finish: (result: Result) => string,
+): string {
+  const { network, environment, delegates, attachment, sandbox, prevResult, valid } = request;
+  const config = readConfig(definition, request);
+  switch (request.verb) {
+    case "ADD": {
+      const undo = new Undo();
+      try {
+        return finish(
+          definition.add({ config, network, environment, delegates, host, attachment, sandbox, prevResult, undo }),
+        );
+      } catch (error) {
+        const failures = undo.run();
+        if (failures.length === 0) throw error;
+        throw incomplete(error, failures);
+      }
+    }
+    case "DEL": {
+      const teardown = new Teardown();
+      definition.del({ config, network, environment, delegates, host, attachment, sandbox, prevResult, teardown });
+      reportFailures(`Cannot remove ${attachment.toString()} completely`, teardown);
+      return "";
+    }
+    case "CHECK":
+      definition.check({ config, network, environment, delegates, host, attachment, sandbox, prevResult });
+      return "";
+    case "GC": {
+      const teardown = new Teardown();
+      definition.gc({ config, network, environment, delegates, host, valid, teardown });
+      reportFailures(`Cannot collect all that is stale on network ${network.name}`, teardown);
+      return "";
+    }
+    case "STATUS":
+      definition.status({ config, network, environment, delegates, host });
+      return "";
+  }
+}
+
+/** The first error stays the error; what could not be taken back is added to its details. */
+function incomplete(error: unknown, failures: readonly string[]): CniError {
+  const left = `not taken back: ${failures.join("; ")}; DEL or GC removes it`;
+  if (error instanceof CniError) return error.withDetails(left);
+  return new CniError(ErrorCode.Io, messageOf(error), left);
+}
+
+function reportFailures(subject: string, teardown: Teardown): void {
+  if (teardown.failures.length === 0) return;
+  throw new CniError(
+    ErrorCode.Io,
+    `${subject}: ${teardown.failures.join("; ")}`,
+    "what could be removed is removed; the call can be repeated",
+  );
+}

@@ -1,0 +1,28 @@
+/** What GC is told is alive (SPEC section 2, "cni.dev/valid-attachments"). */
+import type { NetworkConfig } from "../../spec/network-config.ts";
+import { Attachment, keyOfTag, networkTag } from "./attachment.ts";
+
+export class ValidAttachments {
+  readonly network: string;
+  private readonly keys = new Set<string>();
+  private readonly pairs = new Set<string>();
+
+  constructor(network: NetworkConfig) {
+    this.network = network.name;
+    for (const each of network.validAttachments ?? []) {
+      this.keys.add(new Attachment(network.name, each.containerID, each.ifname).key);
+      this.pairs.add(`${each.containerID} ${each.ifname}`);
+    }
+  }
+
+  /** Whether that interface of that container is alive. */
+  holds(containerId: string, ifName: string): boolean {
+    return this.pairs.has(`${containerId} ${ifName}`);
+  }
+
+  /** Whether a tag is one of ours, of this network, and of an attachment that is not alive. */
+  isStale(tag: string): boolean {
+    const key = keyOfTag(tag);
+    return key !== undefined && key.startsWith(`${networkTag(this.network)}-`) && !this.keys.has(key);
+  }
+}
