@@ -2,7 +2,11 @@
 import { CniError, ErrorCode } from "./errors.ts";
 
 function badArgs(reason: string): CniError {
-  return new CniError(ErrorCode.InvalidEnvironment, `cannot use CNI_ARGS: ${reason}`, "add IgnoreUnknown=1 to pass keys a plugin does not know");
+  return new CniError(
+    ErrorCode.InvalidEnvironment,
+    `ARGS: ${reason}`,
+    "add IgnoreUnknown=1 to pass keys a plugin does not know",
+  );
 }
 
 /**
@@ -30,5 +34,5 @@ function parseFlag(pair: string, value: string): boolean {
   const lower = value.toLowerCase();
   if (lower === "1" || lower === "true") return true;
   if (lower === "0" || lower === "false") return false;
-  throw badArgs(`"${pair}" is neither true nor false`);
+  throw badArgs(`error parsing value of pair "${pair}": neither true nor false`);
 }

@@ -5,6 +5,7 @@
 import { CniError, ErrorCode } from "./errors.ts";
 import { JsonObject } from "./json.ts";
 import type { Result } from "./result.ts";
+import { textAt } from "./results/members.ts";
 import { parse020, render020 } from "./results/v020.ts";
 import { parse040, render040 } from "./results/v040.ts";
 import { parse100, render100 } from "./results/v100.ts";
@@ -16,14 +17,15 @@ import { findVersion, type ResultShape, specVersions } from "./versions.ts";
  */
 export function renderResult(result: Result, cniVersion: string): string {
   const version = findVersion(cniVersion);
-  if (version === undefined) throw new CniError(ErrorCode.IncompatibleVersion, `unsupported CNI result version "${cniVersion}"`);
+  if (version === undefined)
+    throw new CniError(ErrorCode.IncompatibleVersion, `unsupported CNI result version "${cniVersion}"`);
   switch (version.shape) {
     case "020":
       return JSON.stringify(render020(result, version.name), null, 4);
     case "040":
       return JSON.stringify(render040(result, version.name), null, 4);
     case "100":
-      return JSON.stringify(render100(result, version.name, version.gcAndStatus), null, 4);
+      return JSON.stringify(render100(result, version.name), null, 4);
   }
 }
 
@@ -34,11 +36,11 @@ export function renderResult(result: Result, cniVersion: string): string {
  */
 export function parseResult(value: unknown, cniVersion: string, subject: string): Result {
   const wanted = findVersion(cniVersion);
-  if (wanted === undefined) throw new CniError(ErrorCode.IncompatibleVersion, `unsupported CNI result version "${cniVersion}"`);
+  if (wanted === undefined)
+    throw new CniError(ErrorCode.IncompatibleVersion, `unsupported CNI result version "${cniVersion}"`);
   const object = JsonObject.of(value);
   if (object === undefined) throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: expected an object`);
-  const own = object.get("cniVersion");
-  const ownName = typeof own === "string" ? own : "";
+  const ownName = textAt(object, "cniVersion", subject);
   if (ownName !== "" && findVersion(ownName)?.shape !== wanted.shape) {
     throw new CniError(
       ErrorCode.IncompatibleVersion,

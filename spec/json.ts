@@ -32,11 +32,13 @@ export class JsonObject {
     return this.spellingOf(name) !== undefined;
   }
 
-  /** How the document spells a name. */
+  /** How the document spells a name: exactly so, or else as the last of those that differ in case alone. */
   spellingOf(name: string): string | undefined {
     if (this.values.has(name)) return name;
     const lower = name.toLowerCase();
-    return this.names.find((candidate) => candidate.toLowerCase() === lower);
+    let last: string | undefined;
+    for (const candidate of this.names) if (candidate.toLowerCase() === lower) last = candidate;
+    return last;
   }
 
   /** The names as written, in order. */
@@ -45,23 +47,33 @@ export class JsonObject {
   }
 }
 
+/** A parsed document: as it came, and as an object to read by name. */
+export interface JsonDocument {
+  readonly json: unknown;
+  readonly object: JsonObject;
+}
+
 /**
- * Parses a document that must be one JSON object.
+ * Parses a document that must be one JSON object; null is an empty one, as in the reference.
  * @throws CniError 6 naming `subject`
  */
-export function parseObject(text: string, subject: string): JsonObject {
+export function parseDocument(text: string, subject: string): JsonDocument {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     const reason = text.trim() === "" ? "it is empty" : error instanceof Error ? error.message : "it is not JSON";
-    throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: ${reason}`, "validate the JSON, for instance with jq");
+    throw new CniError(
+      ErrorCode.Decode,
+      `cannot decode ${subject}: ${reason}`,
+      "validate the JSON, for instance with jq",
+    );
   }
-  const object = JsonObject.of(value);
+  const object = value === null ? JsonObject.of({}) : JsonObject.of(value);
   if (object === undefined) {
     throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: expected a JSON object, found ${kindOf(value)}`);
   }
-  return object;
+  return { json: value, object };
 }
 
 /** A JSON value's kind in words, for error messages. */

@@ -2,60 +2,19 @@
  * Configuration as data: a plugin reads each key once, with its name, default and meaning, and from that one line follow
  * the value's type, the code-7 error with the key's path, the JSON Schema and the README's table.
  */
-import { CniError, ErrorCode, invalidConfig } from "./errors.ts";
+import { CniError, ErrorCode } from "./errors.ts";
 import { JsonObject, kindOf } from "./json.ts";
-
-/** What a key may hold, in JSON Schema's words. */
-export type KeyKind = "string" | "integer" | "boolean" | "object" | "array" | "any";
-
-/** One key as it was asked for: what schema and README are made of. */
-export interface KeyDescription {
-  readonly name: string;
-  readonly kind: KeyKind;
-  readonly meaning: string;
-  /** As JSON text; empty when there is no default. */
-  readonly fallback: string;
-  /** The only values, when there are only these. */
-  readonly choices: readonly string[];
-  /** A regular expression that a string must match, or empty. */
-  readonly pattern: string;
-  /** The lowest and highest integer, when limited. */
-  readonly range: readonly number[];
-  /** Keys of the object, or of each item of the list. */
-  readonly members: readonly KeyDescription[];
-  /** What the items of a list are. */
-  readonly items: KeyKind;
-}
+import { describeKey, type KeyDescription, type KeyExtras, type KeyKind } from "./key-description.ts";
+import { Problems } from "./problems.ts";
+import { suggest } from "./suggest.ts";
 
 /** A text format: how to read a string into a value, and how to say what was expected. */
 export interface Format<T> {
   readonly parse: (text: string) => T | undefined;
   /** "an IP address": completes "expected …". */
   readonly expected: string;
-  /** What a schema may check it by: a regular expression, or empty. */
+  /** A regular expression that matches just these texts, for schemas; empty when there is none. */
   readonly pattern: string;
-}
-
-interface Extras {
-  readonly fallback?: string;
-  readonly choices?: readonly string[];
-  readonly pattern?: string;
-  readonly range?: readonly number[];
-  readonly members?: readonly KeyDescription[];
-  readonly items?: KeyKind;
-}
-
-/** Where problems go: thrown at once, or collected where a bad key must not stop the work (DEL, GC). */
-export class Problems {
-  readonly found: string[] = [];
-  private readonly tolerant: boolean;
-  constructor(tolerant: boolean) {
-    this.tolerant = tolerant;
-  }
-  report(message: string, details: string): void {
-    if (!this.tolerant) throw invalidConfig(message, details);
-    this.found.push(message);
-  }
 }
 
 /** One JSON object of a configuration, being read key by key. */
@@ -73,13 +32,22 @@ export class Keys {
     this.object = JsonObject.of(value);
     this.path = path;
     this.problems = problems;
-    if (this.object === undefined && value !== undefined) this.refuse(`expected an object, found ${kindOf(value)}`);
+    if (this.object === undefined && value !== undefined) this.misshapen(`expected an object, found ${kindOf(value)}`);
   }
 
   /** Reports that the object, or the key `name` in it, cannot be used. Throws (code 7) unless problems are collected. */
   refuse(reason: string, name = "", details = ""): void {
+    this.problems.report(this.located(reason, name), details);
+  }
+
+  /** The same for what a schema sees as well. */
+  private misshapen(reason: string, name = "", details = ""): void {
+    this.problems.misshapen(this.located(reason, name), details);
+  }
+
+  private located(reason: string, name: string): string {
     const where = name === "" ? this.path : this.at(name);
-    this.problems.report(where === "" ? reason : `${where}: ${reason}`, details);
+    return where === "" ? reason : `${where}: ${reason}`;
   }
 
   /** Whether the key is there and not null. */
@@ -99,9 +67,9 @@ export class Keys {
 
   /** A string that must be there and not empty. */
   requiredText(name: string, meaning: string): string {
-    this.note(name, "string", meaning, {});
+    this.note(name, "string", meaning, { required: true });
     const text = this.readText(name) ?? "";
-    if (text === "") this.refuse("missing: a value is required", name, meaning);
+    if (text === "") this.misshapen("missing: a value is required", name, meaning);
     return text;
   }
 
@@ -138,7 +106,7 @@ export class Keys {
       return undefined;
     }
     if (value >= low && value <= high) return value;
-    this.refuse(`${value} is out of range: must be between ${low} and ${high}`, name);
+    this.misshapen(`${value} is out of range: must be between ${low} and ${high}`, name);
     return undefined;
   }
 
@@ -147,19 +115,14 @@ export class Keys {
     return this.optionalChoice(name, choices, meaning, JSON.stringify(fallback)) ?? fallback;
   }
 
-  optionalChoice<T extends string>(
-    name: string,
-    choices: readonly T[],
-    meaning: string,
-    fallback = "",
-  ): T | undefined {
+  optionalChoice<T extends string>(name: string, choices: readonly T[], meaning: string, fallback = ""): T | undefined {
     const words: string[] = [];
     for (const choice of choices) words.push(choice);
     this.note(name, "string", meaning, { fallback, choices: words });
     const text = this.readText(name);
     if (text === undefined || text === "") return undefined;
     for (const choice of choices) if (choice === text) return choice;
-    this.refuse(`"${text}" is not one of ${words.join(", ")}`, name);
+    this.misshapen(`"${text}" is not one of ${words.join(", ")}`, name);
     return undefined;
   }
 
@@ -169,7 +132,7 @@ export class Keys {
     const text = this.readText(name);
     if (text === undefined || text === "") return undefined;
     const value = format.parse(text);
-    if (value === undefined) this.refuse(`expected ${format.expected}, found "${text}"`, name);
+    if (value === undefined) this.misshapen(`expected ${format.expected}, found "${text}"`, name);
     return value;
   }
 
@@ -177,9 +140,9 @@ export class Keys {
   formatted<T>(name: string, format: Format<T>, meaning: string): T[] {
     this.note(name, "array", meaning, { items: "string", pattern: format.pattern });
     const values: T[] = [];
-    for (const text of this.readTexts(name)) {
+    for (const [index, text] of this.readTexts(name).entries()) {
       const value = format.parse(text);
-      if (value === undefined) this.refuse(`expected ${format.expected}, found "${text}"`, name);
+      if (value === undefined) this.misshapen(`expected ${format.expected}, found "${text}"`, `${name}[${index}]`);
       else values.push(value);
     }
     return values;
@@ -192,7 +155,7 @@ export class Keys {
 
   /** The members of an object whose values are strings, in the document's order and spelling. */
   textMembers(name: string, meaning: string): (readonly [string, string])[] {
-    this.note(name, "object", meaning, {});
+    this.note(name, "object", meaning, { items: "string" });
     const value = this.object?.get(name);
     const pairs: (readonly [string, string])[] = [];
     if (value === undefined) return pairs;
@@ -213,7 +176,8 @@ export class Keys {
   members<T>(name: string, shape: (keys: Keys) => T, meaning: string): T {
     const keys = new Keys(this.object?.get(name), this.at(name), this.problems);
     const value = shape(keys);
-    this.note(name, "object", meaning, { members: keys.describe() });
+    const members = keys.describe();
+    this.note(name, "object", meaning, { members, required: members.some((key) => key.required) });
     return value;
   }
 
@@ -279,9 +243,16 @@ export class Keys {
     const names: string[] = [];
     for (const name of this.object?.keys() ?? []) {
       const lower = name.toLowerCase();
-      if (this.asked.find((key) => key.name.toLowerCase() === lower) === undefined) names.push(name);
+      if (!this.asked.some((key) => key.name.toLowerCase() === lower)) names.push(name);
     }
     return names;
+  }
+
+  /** The key that an unasked one probably means, or `undefined`. */
+  meantBy(unasked: string): string | undefined {
+    const names: string[] = [];
+    for (const key of this.asked) names.push(key.name);
+    return suggest(unasked, names);
   }
 
   private at(name: string): string {
@@ -289,7 +260,7 @@ export class Keys {
   }
 
   private expected(name: string, wanted: string, found: unknown): void {
-    this.refuse(`expected ${wanted}, found ${kindOf(found)}`, name);
+    this.misshapen(`expected ${wanted}, found ${kindOf(found)}`, name);
   }
 
   private readText(name: string): string | undefined {
@@ -315,18 +286,8 @@ export class Keys {
     return texts;
   }
 
-  private note(name: string, kind: KeyKind, meaning: string, extras: Extras): void {
-    this.asked.push({
-      name,
-      kind,
-      meaning,
-      fallback: extras.fallback ?? "",
-      choices: extras.choices ?? [],
-      pattern: extras.pattern ?? "",
-      range: extras.range ?? [],
-      members: extras.members ?? [],
-      items: extras.items ?? "any",
-    });
+  private note(name: string, kind: KeyKind, meaning: string, extras: KeyExtras): void {
+    this.asked.push(describeKey(name, kind, meaning, extras));
   }
 }
 

@@ -1,6 +1,6 @@
 /** What may name a container, a network, an interface or a plugin (SPEC section 2 and 3; linux/if.h IFNAMSIZ). */
 
-const IDENTIFIER = /^[a-zA-Z0-9][a-zA-Z0-9_.\-]*$/;
+const IDENTIFIER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 const IFNAME_BYTES = 15;
 
 /** Whether this may be a container ID or a network's name. */
@@ -11,9 +11,9 @@ export function isIdentifier(text: string): boolean {
 /** Why `name` cannot name an interface, or `undefined` when it can. */
 export function interfaceNameProblem(name: string): string | undefined {
   if (name === "") return "interface name is empty";
-  if (new TextEncoder().encode(name).length > IFNAME_BYTES) return "interface name is too long: at most 15 bytes";
+  if (new TextEncoder().encode(name).length > IFNAME_BYTES) return "interface name is too long";
   if (name === "." || name === "..") return "interface name is . or ..";
-  if (/[/:\s\0]/.test(name)) return "interface name contains / or : or whitespace characters";
+  if (/[/:\s\u0085\0]/.test(name)) return "interface name contains / or : or whitespace characters";
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 /** The network configuration a plugin gets on stdin: what every plugin reads of it (SPEC section 1 and 2). */
 import { CniError, ErrorCode, invalidConfig } from "./errors.ts";
-import { JsonObject, kindOf, parseObject } from "./json.ts";
+import { JsonObject, kindOf, parseDocument } from "./json.ts";
 import { isIdentifier } from "./names.ts";
 
 /** One attachment that a GC request calls alive. */
@@ -9,9 +9,13 @@ export interface ValidAttachment {
   readonly ifname: string;
 }
 
+const VALID_ATTACHMENTS = "cni.dev/valid-attachments";
+
 /** A decoded configuration; `text` is what a delegate gets, byte for byte. */
 export class NetworkConfig {
   readonly text: string;
+  /** The document as it was parsed, for a plugin's own keys. */
+  readonly json: unknown;
   readonly object: JsonObject;
   /** Empty when the configuration has none, which means 0.1.0. */
   readonly cniVersion: string;
@@ -23,13 +27,16 @@ export class NetworkConfig {
   /** @throws CniError 6 when it is not a JSON object, 7 when the name is missing or malformed */
   constructor(text: string) {
     this.text = text;
-    this.object = parseObject(text, "network configuration");
-    this.cniVersion = textMember(this.object, "cniVersion");
+    const document = parseDocument(text, "network configuration");
+    this.json = document.json;
+    this.object = document.object;
     this.name = textMember(this.object, "name");
-    if (this.name === "") throw invalidConfig("missing network name", "give the network configuration a \"name\"");
+    if (this.name === "") throw invalidConfig("missing network name", 'give the network configuration a "name"');
     if (!isIdentifier(this.name)) {
-      throw invalidConfig(`invalid characters found in network name "${this.name}"`, "use letters, digits, _ . and -");
+      const rule = "use letters, digits, _ . and -, a letter or digit first";
+      throw invalidConfig("invalid characters found in network name", `${this.name}: ${rule}`);
     }
+    this.cniVersion = textMember(this.object, "cniVersion");
     this.validAttachments = validAttachments(this.object);
   }
 
@@ -45,19 +52,30 @@ function textMember(object: JsonObject, name: string): string {
   const value = object.get(name);
   if (value === undefined) return "";
   if (typeof value === "string") return value;
-  throw new CniError(ErrorCode.Decode, `cannot decode ${name} of the network configuration: expected a string, found ${kindOf(value)}`);
+  throw new CniError(
+    ErrorCode.Decode,
+    `cannot decode ${name} of the network configuration: expected a string, found ${kindOf(value)}`,
+  );
 }
 
-/** Both spellings that runtimes send; libcni's older one is a mis-naming of the specification's. */
+/**
+ * Both spellings that runtimes send; libcni's older one is a mis-naming of the specification's. Null is an empty list.
+ * @throws CniError 7 on an entry that names no attachment: what it meant would be taken for stale
+ */
 function validAttachments(object: JsonObject): ValidAttachment[] | undefined {
-  if (!object.has("cni.dev/valid-attachments") && !object.has("cni.dev/attachments")) return undefined;
-  const value = object.get("cni.dev/valid-attachments") ?? object.get("cni.dev/attachments") ?? [];
-  if (!Array.isArray(value)) throw invalidConfig("cni.dev/valid-attachments: expected a list");
+  if (!object.has(VALID_ATTACHMENTS) && !object.has("cni.dev/attachments")) return undefined;
+  const value = object.get(VALID_ATTACHMENTS) ?? object.get("cni.dev/attachments");
   const found: ValidAttachment[] = [];
+  if (value === undefined) return found;
+  if (!Array.isArray(value)) throw invalidConfig(`${VALID_ATTACHMENTS}: expected a list, found ${kindOf(value)}`);
   for (const item of value as unknown[]) {
     const attachment = JsonObject.of(item);
-    if (attachment === undefined) throw invalidConfig("cni.dev/valid-attachments: expected a list of objects");
-    found.push({ containerID: textMember(attachment, "containerID"), ifname: textMember(attachment, "ifname") });
+    const containerID = attachment?.get("containerID");
+    const ifname = attachment?.get("ifname");
+    if (typeof containerID !== "string" || typeof ifname !== "string" || containerID === "" || ifname === "") {
+      throw invalidConfig(`${VALID_ATTACHMENTS}[${found.length}]: expected an object with containerID and ifname`);
+    }
+    found.push({ containerID, ifname });
   }
   return found;
 }

@@ -63,12 +63,16 @@ interface VersionParts {
 function versionParts(name: string): VersionParts {
   const parts = (name === "" ? oldestVersion : name).split(".");
   if (parts.length > 3) throw new CniError(ErrorCode.Decode, `invalid version "${name}": too many parts`);
-  const numbers: number[] = [];
-  for (const part of parts) {
-    if (!/^[0-9]+$/.test(part)) throw new CniError(ErrorCode.Decode, `invalid version "${name}": "${part}" is not a number`);
-    numbers.push(Number(part));
-  }
-  return { major: numbers[0] ?? 0, minor: numbers[1] ?? 0, micro: numbers[2] ?? 0 };
+  return {
+    major: versionPart("major", parts[0] ?? "0"),
+    minor: versionPart("minor", parts[1] ?? "0"),
+    micro: versionPart("micro", parts[2] ?? "0"),
+  };
+}
+
+function versionPart(which: string, digits: string): number {
+  if (/^[0-9]+$/.test(digits)) return Number(digits);
+  throw new CniError(ErrorCode.Decode, `failed to convert ${which} version part "${digits}": it is not a number`);
 }
 
 interface VersionDocument {

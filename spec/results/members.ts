@@ -61,14 +61,16 @@ export function addressAt(object: JsonObject, name: string, path: string): Addre
   const text = textAt(object, name, path);
   if (text === "") return undefined;
   const address = Address.parse(text);
-  if (address === undefined) throw new CniError(ErrorCode.Decode, `cannot decode ${path}.${name}: invalid IP address "${text}"`);
+  if (address === undefined)
+    throw new CniError(ErrorCode.Decode, `cannot decode ${path}.${name}: invalid IP address "${text}"`);
   return address;
 }
 
 export function prefixAt(object: JsonObject, name: string, path: string): Prefix {
   const text = textAt(object, name, path);
   const prefix = Prefix.parse(text);
-  if (prefix === undefined) throw new CniError(ErrorCode.Decode, `cannot decode ${path}.${name}: invalid CIDR address "${text}"`);
+  if (prefix === undefined)
+    throw new CniError(ErrorCode.Decode, `cannot decode ${path}.${name}: invalid CIDR address "${text}"`);
   return prefix;
 }
 

@@ -39,10 +39,13 @@ export interface ResultDocument100 {
   readonly routes?: readonly RouteDocument[] | undefined;
 }
 
-/** `newerFields`: whether the version knows mtu, socketPath and pciID of an interface (1.1.0). */
-export function render100(result: Result, version: string, newerFields: boolean): ResultDocument100 {
+/**
+ * Under either label the same document: 1.0.0's readers pass over the members that 1.1.0 added, and those who chain
+ * plugins lose nothing, as in the reference.
+ */
+export function render100(result: Result, version: string): ResultDocument100 {
   const interfaces: InterfaceDocument100[] = [];
-  for (const each of result.interfaces) interfaces.push(interfaceDocument(each, newerFields));
+  for (const each of result.interfaces) interfaces.push(interfaceDocument(each));
   const ips: IpDocument100[] = [];
   for (const ip of result.ips) {
     ips.push({ address: ip.address.toString(), gateway: ip.gateway?.toString(), interface: ip.interface });
@@ -58,14 +61,14 @@ export function render100(result: Result, version: string, newerFields: boolean)
   };
 }
 
-function interfaceDocument(each: Interface, newerFields: boolean): InterfaceDocument100 {
+function interfaceDocument(each: Interface): InterfaceDocument100 {
   return {
     mac: each.mac === "" ? undefined : each.mac,
-    mtu: each.mtu === 0 || !newerFields ? undefined : each.mtu,
+    mtu: each.mtu === 0 ? undefined : each.mtu,
     name: each.name,
-    pciID: each.pciID === "" || !newerFields ? undefined : each.pciID,
+    pciID: each.pciID === "" ? undefined : each.pciID,
     sandbox: each.sandbox === "" ? undefined : each.sandbox,
-    socketPath: each.socketPath === "" || !newerFields ? undefined : each.socketPath,
+    socketPath: each.socketPath === "" ? undefined : each.socketPath,
   };
 }
 
