@@ -3,11 +3,12 @@
  * userdata is looked at until the caller wants more.
  */
 import { DecodeError } from "../codec/codec.ts";
+import { toHex } from "../codec/hex.ts";
 import { Attributes } from "../netlink/attributes.ts";
 import { NFGENMSG_BYTES, netfilterMessage } from "../netlink/netfilter.ts";
 import type { Message, NetlinkSocket } from "../netlink/socket.ts";
 import { unlessAbsent } from "./absence.ts";
-import { appendKey, type Element } from "./element.ts";
+import { appendKey, type Element, element } from "./element.ts";
 import { dataAttributes, elementAttributes, elementListAttributes, nftMessage } from "./messages.ts";
 import { setPath } from "./set.ts";
 import { familyNumber, type Table } from "./table.ts";
@@ -54,6 +55,12 @@ export class ListedElement {
   private get attributes(): Attributes {
     return Attributes.decode(this.bytes, "element");
   }
+}
+
+/** Names a listed element by its key, to look it up or delete it. Not for prefix sets, whose keys have two ends. */
+export function keyOf(listed: ListedElement): Element {
+  const bytes = listed.key;
+  return element([{ text: `0x${toHex(bytes)}`, bytes }]);
 }
 
 /** Every element of the set; `undefined` when the set is absent. */

@@ -1,22 +1,21 @@
 /** Whether this kernel, and what we are allowed, let nf_tables be used. */
-
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "../netlink/attributes.ts";
 import { netfilterMessage } from "../netlink/netfilter.ts";
-import type { NetlinkSocket } from "../netlink/socket.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
 import { nftMessage } from "./messages.ts";
 
 /**
- * Why nf_tables cannot be used, as an errno (EPERM without CAP_NET_ADMIN, EINVAL or EOPNOTSUPP without the module);
- * `undefined` when it can. Asking loads the module where the kernel may.
+ * Why nf_tables cannot be used (EPROTONOSUPPORT, EINVAL or EOPNOTSUPP without the kernel's modules, EPERM without
+ * CAP_NET_ADMIN); `undefined` when it can. Asking loads the modules where the kernel may.
  */
-export function nftablesSupport(socket: NetlinkSocket): string | undefined {
+export function nftablesSupport(stack: NetworkStack): KernelError | undefined {
   try {
     const body = netfilterMessage(0, new Attributes());
-    socket.request("ask for nf_tables", nftMessage.getGeneration, 0, body);
+    stack.netfilter.request("ask for nf_tables", nftMessage.getGeneration, 0, body);
     return undefined;
   } catch (error) {
-    if (error instanceof KernelError) return error.errno;
+    if (error instanceof KernelError) return error;
     throw error;
   }
 }

@@ -8,6 +8,7 @@ import { KernelError } from "../../pkg/linux/errno.ts";
 import { deleteFlow, deleteFlows, type Flow, flowText, listFlows } from "../../pkg/netlink/conntrack.ts";
 import { NETLINK_NETFILTER } from "../../pkg/netlink/netfilter.ts";
 import { NetlinkSocket } from "../../pkg/netlink/socket.ts";
+import { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { baseChain, regularChain } from "../../pkg/nftables/chain.ts";
 import {
   addressDatum,
@@ -37,7 +38,7 @@ import {
   prefixElement,
   verdictMapping,
 } from "../../pkg/nftables/element.ts";
-import { findElement, firstElements, listElements, scanElements } from "../../pkg/nftables/elements.ts";
+import { findElement, firstElements, keyOf, listElements, scanElements } from "../../pkg/nftables/elements.ts";
 import {
   between,
   ctState,
@@ -296,7 +297,7 @@ function errors(socket: NetlinkSocket): void {
 }
 
 function read(socket: NetlinkSocket): void {
-  console.log(`support: ${nftablesSupport(socket) ?? "usable"}`);
+  console.log(`support: ${nftablesSupport(NetworkStack.host())?.errno ?? "usable"}`);
   console.log(`before: ${tableExists(socket, table)} ${chainExists(socket, table, "in")}`);
   console.log(`before: ${listRules(socket, table, "in").length} ${listSets(socket, table).length}`);
   console.log(`before: ${listElements(socket, table, "hosts") === undefined}`);
@@ -325,6 +326,10 @@ function read(socket: NetlinkSocket): void {
   console.log(
     `no such: ${findElement(socket, table, "ports", element([protocolDatum(TCP), portDatum(1)])) === undefined}`,
   );
+  for (const one of listElements(socket, table, "macs") ?? []) {
+    new Transaction().deleteElements(table, "macs", [keyOf(one)]).commit(socket);
+  }
+  console.log(`macs left: ${listElements(socket, table, "macs")?.length ?? -1}`);
   const handle = rules.at(0)?.handle ?? 0;
   new Transaction().deleteRule(table, "in", handle).flush(table, "out").flushSet(table, "hosts").commit(socket);
   console.log(`after: ${listRules(socket, table, "in").length} ${listRules(socket, table, "out").length}`);
