@@ -1,0 +1,66 @@
+/** The host's bridge: made when missing, kept when there. */
+import { formatMac } from "../../pkg/ip/mac.ts";
+import { KernelError } from "../../pkg/linux/errno.ts";
+import { randomBytes } from "../../pkg/linux/random.ts";
+import { changeLink, createBridge, deleteLink, enableVlanFiltering, findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import type { Undo } from "../../pkg/skel/undo.ts";
+import { writeSysctl } from "../../pkg/sysctl/sysctl.ts";
+import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
+import type { BridgeConfig } from "./config.ts";
+
+/** The bridge of that name. @throws CniError 7 when the name belongs to something else */
+export function findBridge(host: NetworkStack, name: string): Link | undefined {
+  const link = findLink(host, name);
+  if (link !== undefined && link.kind !== "bridge") {
+    throw invalidConfig(`"${name}" already exists but is not a bridge`, `it is of kind ${link.kind}: give "bridge" another name`);
+  }
+  return link;
+}
+
+/**
+ * The bridge, up, with what the configuration asks of it. Any number of processes may do this at once.
+ * One that this call made goes again with a failing ADD, unless others have joined it meanwhile.
+ */
+export function ensureBridge(host: NetworkStack, config: BridgeConfig, undo: Undo): Link {
+  const found = findBridge(host, config.bridge) ?? createOrFind(host, config, undo);
+  // Containers must not hand the host routes by router advertisements (CVE-2020-10749).
+  writeSysctl(host.namespace, `net/ipv6/conf/${config.bridge}/accept_ra`, "0");
+  if (config.promiscMode && !found.promiscuous) changeLink(host, found, { promiscuous: true });
+  if (config.usesVlans) enableVlanFiltering(host, found);
+  if (!found.up) changeLink(host, found, { up: true });
+  return found;
+}
+
+function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Link {
+  let isOurs = true;
+  try {
+    // With an address of its own from the start the bridge does not take its ports', which come and go.
+    createBridge(host, { name: config.bridge, mtu: Math.max(0, config.mtu), mac: randomMac(), vlanFiltering: config.usesVlans });
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
+    isOurs = false;
+  }
+  const link = findBridge(host, config.bridge);
+  if (link === undefined) {
+    throw new CniError(ErrorCode.Io, `bridge ${config.bridge} vanished while it was being set up`, "something else removes interfaces on this node");
+  }
+  if (isOurs) undo.push(`remove bridge ${link.name}`, () => removeUnused(host, link));
+  return link;
+}
+
+function removeUnused(host: NetworkStack, bridge: Link): void {
+  if (!hasPorts(host, bridge)) deleteLink(host, bridge);
+}
+
+export function hasPorts(host: NetworkStack, bridge: Link): boolean {
+  return listLinks(host, { masterIndex: bridge.index }).length > 0;
+}
+
+/** A random address, locally administered, unicast (IEEE 802). */
+function randomMac(): string {
+  const bytes = randomBytes(6);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, (view.getUint8(0) & 0xfc) | 0x02);
+  return formatMac(bytes);
+}
