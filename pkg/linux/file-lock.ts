@@ -1,13 +1,11 @@
-/** An exclusive lock on a file, shared with every program that uses flock(2) on it. */
+/** An exclusive lock on a file, shared with every program that uses flock(2) on it, the reference suite among them. */
 import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
 import { errno, flock } from "#system";
 import { KernelError } from "./errno.ts";
 import { Interrupted, throwIfTerminated } from "./termination.ts";
 
 const LOCK_EX = 2;
-const LOCK_NB = 4;
 const EINTR = 4;
-const EAGAIN = 11;
 
 /** Held until `release`, or until the process ends. */
 export class FileLock {
@@ -18,11 +16,11 @@ export class FileLock {
   }
 
   /**
-   * Waits for the lock on `path`, which is made (mode 0750) when missing.
-   * @throws Interrupted naming the holder when the process is told to end meanwhile; file errors of open
+   * Waits for the lock on the file `path`, which is made (with `mode`) when missing; a directory must be there.
+   * @throws Interrupted naming the holder when the process is told to end meanwhile; KernelError; file errors of open
    */
-  static acquire(path: string, operation: string): FileLock {
-    const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o750);
+  static acquire(path: string, operation: string, mode = 0o600): FileLock {
+    const descriptor = open(path, mode);
     try {
       wait(descriptor, path, operation);
     } catch (error) {
@@ -32,22 +30,30 @@ export class FileLock {
     return new FileLock(descriptor);
   }
 
+  /** Lets the next one in. Once only: the descriptor's number may belong to another file then. */
   release(): void {
     closeSync(this.descriptor);
   }
 }
 
+function open(path: string, mode: number): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_CREAT, mode);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EISDIR") throw error;
+    return openSync(path, "r");
+  }
+}
+
 function wait(descriptor: number, path: string, operation: string): void {
-  if (flock(descriptor, LOCK_EX | LOCK_NB) === 0) return;
-  if (errno() !== EAGAIN) throw new KernelError(operation, errno());
   while (flock(descriptor, LOCK_EX) < 0) {
     const failure = errno();
-    if (failure !== EINTR) throw new KernelError(operation, failure);
+    if (failure !== EINTR) throw new KernelError(`${operation}: lock ${path}`, failure);
     try {
       throwIfTerminated(operation);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
-      throw new Interrupted(operation, `the lock ${path} is held by ${holder(path)}`);
+      throw new Interrupted(`${operation}: waiting for the lock ${path}, held by ${holder(path)}`, error.reason);
     }
   }
 }
@@ -55,11 +61,11 @@ function wait(descriptor: number, path: string, operation: string): void {
 /** Who holds it, from /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE 1234 fe:00:5678 0 EOF`. */
 function holder(path: string): string {
   try {
-    const inode = `:${statSync(path).ino.toString()}`;
+    const inode = `:${statSync(path).ino}`;
     for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
       const words = line.split(/\s+/);
-      if (words.includes("->") || !words.includes("FLOCK")) continue;
-      if (words.some((word) => word.endsWith(inode))) return `process ${words[4] ?? "unknown"}`;
+      // A line of one who waits has "->" before FLOCK.
+      if (words.at(1) === "FLOCK" && (words.at(5) ?? "").endsWith(inode)) return `process ${words.at(4) ?? ""}`;
     }
   } catch (_) {
     // Naming the holder is a courtesy; not being able to is no failure of its own.

@@ -1,19 +1,21 @@
 /** Runs another program to its end: stdin from memory, stdout and stderr into memory, never longer than a deadline. */
-import { closeSync, openSync, readSync } from "node:fs";
-import { clockMs, errno, kill, memfd, pipe, poll, spawn, waitExit, writeAll } from "#system";
+import { closeSync, openSync } from "node:fs";
+import { clockMs, errno, kill, memfd, pidfd, poll, spawn, waitExit, writeAll } from "#system";
 import { errnoName, KernelError } from "./errno.ts";
+import { OutputPipe } from "./output-pipe.ts";
 import { throwIfTerminated } from "./termination.ts";
 
 export interface ProcessOptions {
   readonly path: string;
   /** The first is what the program sees as its own name. */
   readonly argv: readonly string[];
-  /** `NAME=value` each. */
+  /** `NAME=value` each, and nothing else. */
   readonly environment: readonly string[];
   readonly stdin: string;
+  /** Milliseconds from now; may be infinite. */
   readonly deadlineMs: number;
-  /** Whether the stderr of a program that succeeded goes to ours. */
-  readonly forwardStderr: boolean;
+  /** Whether what it writes to stderr goes to ours as well, as it comes. */
+  readonly forwardStderr?: boolean;
 }
 
 export interface ProcessOutcome {
@@ -28,43 +30,37 @@ export interface ProcessOutcome {
 const SIGKILL = 9;
 const EINTR = 4;
 const POLLIN = 1;
-/** A program that prints more is cut off here; results are some kilobytes. */
-const MOST_BYTES = 16 * 1024 * 1024;
-/** An executable that is just being written: tried again, some times. */
-const BUSY_TRIES = 20;
-const BUSY_WAIT_MS = 50;
+/** poll's timeout is an int: longer waits are made of several. */
+const LONGEST_POLL_MS = 1_000_000;
+/** An executable that is just being written is tried again, for a second in all. */
+const BUSY_TRIES = 200;
+const BUSY_WAIT_MS = 5;
 
 /**
  * Runs the program and collects what it prints. It has a process group of its own, which is killed as a whole at the deadline
- * and when this process is told to end.
- * @throws KernelError when it cannot be started; Interrupted
+ * and when this process is told to end. What it leaves running in the background neither is killed nor keeps us waiting.
+ * @throws KernelError when it cannot be started or prints more than 16 MiB; Interrupted
  */
 export function runProcess(options: ProcessOptions): ProcessOutcome {
   const operation = `run ${options.path}`;
   const stdin = memoryFile(options.stdin, operation);
-  const out = new Pipe(operation);
-  const err = new Pipe(operation);
-  let pid = -1;
+  const stdout = new OutputPipe(operation, false);
+  const stderr = new OutputPipe(operation, options.forwardStderr === true);
   try {
-    pid = start(options, stdin, out.writer, err.writer, operation);
-    out.closeWriter();
-    err.closeWriter();
-    const ended = collect(out, err, options.deadlineMs, operation);
-    if (!ended) kill(-pid, SIGKILL);
-    const status = waitExit(pid, 0);
-    kill(-pid, SIGKILL); // what it left behind in its group
-    pid = -1;
-    const stderr = err.text();
-    if (status === 0 && options.forwardStderr && stderr !== "") writeAll(2, new TextEncoder().encode(stderr));
-    return { status, stdout: out.text(), stderr, timedOut: !ended };
-  } finally {
-    if (pid > 0) {
-      kill(-pid, SIGKILL);
-      waitExit(pid, 0);
+    const child = new Child(start(options, stdin, stdout.writer, stderr.writer, operation), operation);
+    try {
+      stdout.closeWriter();
+      stderr.closeWriter();
+      const ended = child.collect(stdout, stderr, clockMs() + options.deadlineMs);
+      const status = ended ? child.reap() : child.kill();
+      return { status, stdout: stdout.text(), stderr: stderr.text(), timedOut: !ended };
+    } finally {
+      child.close();
     }
+  } finally {
     closeSync(stdin);
-    out.close();
-    err.close();
+    stdout.close();
+    stderr.close();
   }
 }
 
@@ -77,6 +73,7 @@ function start(options: ProcessOptions, stdin: number, stdout: number, stderr: n
     if (pid > 0) return pid;
     if (errnoName(-pid) !== "ETXTBSY" || tries === BUSY_TRIES) throw new KernelError(operation, -pid);
     poll(new Uint8Array(0), BUSY_WAIT_MS);
+    throwIfTerminated(operation);
   }
 }
 
@@ -92,86 +89,74 @@ function memoryFile(text: string, operation: string): number {
   const file = memfd(new TextEncoder().encode("stdin\0"));
   if (file < 0) throw new KernelError(operation, errno());
   try {
-    const failure = writeAll(file, new TextEncoder().encode(text));
-    if (failure < 0) throw new KernelError(operation, -failure);
-    return openSync(`/proc/self/fd/${file}`, "r"); // from the beginning
+    if (writeAll(file, new TextEncoder().encode(text)) < 0) throw new KernelError(operation, errno());
+    return openSync(`/proc/self/fd/${file}`, "r"); // a second description, at the beginning
   } finally {
     closeSync(file);
   }
 }
 
-/** Reads both pipes to their ends; false when the deadline came first. */
-function collect(out: Pipe, err: Pipe, deadlineMs: number, operation: string): boolean {
-  const until = clockMs() + deadlineMs;
-  while (out.isOpen || err.isOpen) {
-    const left = Math.ceil(until - clockMs());
-    if (left <= 0) return false;
-    const entries = new Uint8Array(16);
+/** A program that has been started: it is either reaped or killed, whatever happens. */
+class Child {
+  private readonly pid: number;
+  private readonly operation: string;
+  /** Readable once the program has ended; without it (no pidfd_open) the ends of both pipes tell. */
+  private readonly end: number;
+  private running = true;
+
+  constructor(pid: number, operation: string) {
+    this.pid = pid;
+    this.operation = operation;
+    this.end = pidfd(pid);
+  }
+
+  /** Reads both pipes until the program ends; false when the deadline (by clockMs) came first. */
+  collect(stdout: OutputPipe, stderr: OutputPipe, deadline: number): boolean {
+    const entries = new Uint8Array(24); // three struct pollfd
     const view = new DataView(entries.buffer);
-    view.setInt32(0, out.isOpen ? out.reader : -1, true);
-    view.setInt16(4, POLLIN, true);
-    view.setInt32(8, err.isOpen ? err.reader : -1, true);
-    view.setInt16(12, POLLIN, true);
-    if (poll(entries, left) < 0) {
-      const failure = errno();
-      if (failure !== EINTR) throw new KernelError(operation, failure);
-      throwIfTerminated(operation);
-      continue;
+    let ended = false;
+    for (;;) {
+      view.setInt32(0, stdout.reader, true);
+      view.setInt16(4, POLLIN, true);
+      view.setInt32(8, stderr.reader, true);
+      view.setInt16(12, POLLIN, true);
+      view.setInt32(16, ended ? -1 : this.end, true);
+      view.setInt16(20, POLLIN, true);
+      const left = Math.ceil(deadline - clockMs());
+      if (!ended && left <= 0) return false;
+      const ready = poll(entries, ended ? 0 : Math.min(left, LONGEST_POLL_MS));
+      if (ready < 0) {
+        const failure = errno();
+        if (failure !== EINTR) throw new KernelError(this.operation, failure);
+        throwIfTerminated(this.operation);
+        continue;
+      }
+      if (view.getInt16(6, true) !== 0) stdout.read();
+      if (view.getInt16(14, true) !== 0) stderr.read();
+      if (view.getInt16(22, true) !== 0) ended = true;
+      else if (ended && ready === 0) return true; // all that it had written has been read
+      if (stdout.atEnd && stderr.atEnd && (ended || this.end < 0)) return true;
     }
-    if (view.getInt16(6, true) !== 0) out.read();
-    if (view.getInt16(14, true) !== 0) err.read();
-  }
-  return true;
-}
-
-class Pipe {
-  readonly reader: number;
-  readonly writer: number;
-  private readonly chunks: Uint8Array[] = [];
-  private size = 0;
-  private readerOpen = true;
-  private writerOpen = true;
-  private ended = false;
-
-  constructor(operation: string) {
-    const pair = new Uint8Array(8);
-    if (pipe(pair) < 0) throw new KernelError(operation, errno());
-    const view = new DataView(pair.buffer);
-    this.reader = view.getInt32(0, true);
-    this.writer = view.getInt32(4, true);
   }
 
-  /** Whether more may come. */
-  get isOpen(): boolean {
-    return !this.ended;
-  }
-
-  read(): void {
-    const chunk = new Uint8Array(65536);
-    const count = readSync(this.reader, chunk, 0, chunk.length, null);
-    if (count <= 0) this.ended = true;
-    else if (this.size < MOST_BYTES) this.chunks.push(chunk.subarray(0, count));
-    this.size += count;
-  }
-
-  text(): string {
-    const whole = new Uint8Array(this.chunks.reduce((sum: number, chunk: Uint8Array): number => sum + chunk.length, 0));
-    let at = 0;
-    for (const [i, chunk] of this.chunks.entries()) {
-      whole.set(this.chunks.at(i) ?? chunk, at);
-      at += chunk.length;
+  /** The exit status of a program that has ended. */
+  reap(): number {
+    for (;;) {
+      const status = waitExit(this.pid, 0);
+      if (status === -EINTR) continue;
+      this.running = false;
+      if (status < 0) throw new KernelError(this.operation, -status);
+      return status;
     }
-    return new TextDecoder().decode(whole);
   }
 
-  closeWriter(): void {
-    if (this.writerOpen) closeSync(this.writer);
-    this.writerOpen = false;
+  kill(): number {
+    kill(-this.pid, SIGKILL);
+    return this.reap();
   }
 
   close(): void {
-    this.closeWriter();
-    if (this.readerOpen) closeSync(this.reader);
-    this.readerOpen = false;
+    if (this.running) this.kill();
+    if (this.end >= 0) closeSync(this.end);
   }
 }
