@@ -9,6 +9,7 @@ import { deleteFlow, deleteFlows, type Flow, flowText, listFlows } from "../../p
 import { NETLINK_NETFILTER } from "../../pkg/netlink/netfilter.ts";
 import { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import { NetworkStack } from "../../pkg/netlink/stack.ts";
+import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
 import { baseChain, regularChain } from "../../pkg/nftables/chain.ts";
 import {
   addressDatum,
@@ -297,7 +298,8 @@ function errors(socket: NetlinkSocket): void {
 }
 
 function read(socket: NetlinkSocket): void {
-  console.log(`support: ${nftablesSupport(NetworkStack.host())?.errno ?? "usable"}`);
+  const stack = NetworkStack.of(NetworkNamespace.current());
+  console.log(`support: ${nftablesSupport(stack)?.errno ?? "usable"}`);
   console.log(`before: ${tableExists(socket, table)} ${chainExists(socket, table, "in")}`);
   console.log(`before: ${listRules(socket, table, "in").length} ${listSets(socket, table).length}`);
   console.log(`before: ${listElements(socket, table, "hosts") === undefined}`);
