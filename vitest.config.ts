@@ -3,7 +3,10 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["{spec,pkg,plugins,ipam,cmd,libcni,scripts,test}/**/*.test.ts"],
+    projects: [
+      { extends: true, test: { name: "unit", include: ["{spec,pkg,plugins,ipam,cmd,libcni,scripts}/**/*.test.ts"] } },
+      { extends: true, test: { name: "end-to-end", include: ["test/**/*.test.ts"] } },
+    ],
     pool: "forks",
     // Plugins run as processes of their own: more files at once than cores only make each other slow.
     maxWorkers: 2,

@@ -36,7 +36,6 @@ const { symbols: c } = dlopen("libc.so.6", {
   posix_spawn: { args: ["ptr", "ptr", "ptr", "ptr", "ptr", "ptr"], returns: "i32" },
   posix_spawn_file_actions_init: { args: ["ptr"], returns: "i32" },
   posix_spawn_file_actions_adddup2: { args: ["ptr", "i32", "i32"], returns: "i32" },
-  posix_spawn_file_actions_addclosefrom_np: { args: ["ptr", "i32"], returns: "i32" },
   posix_spawn_file_actions_destroy: { args: ["ptr"], returns: "i32" },
   posix_spawnattr_init: { args: ["ptr"], returns: "i32" },
   posix_spawnattr_setflags: { args: ["ptr", "i16"], returns: "i32" },
@@ -303,6 +302,18 @@ function vectorOf(block: Uint8Array): BigUint64Array {
   return new BigUint64Array([...pointers, 0n]);
 }
 
+/** Has the child close what it would inherit from us, where libc can (glibc 2.34); what we open ourselves is O_CLOEXEC anyway. */
+function closeFrom(actions: Uint8Array, lowest: number): void {
+  try {
+    const { symbols } = dlopen("libc.so.6", {
+      posix_spawn_file_actions_addclosefrom_np: { args: ["ptr", "i32"], returns: "i32" },
+    });
+    symbols.posix_spawn_file_actions_addclosefrom_np(actions, lowest);
+  } catch (_) {
+    // An older libc: a descriptor that a runtime left open reaches the child, as it reached us.
+  }
+}
+
 export function spawn(
   path: Uint8Array,
   argv: Uint8Array,
@@ -319,7 +330,7 @@ export function spawn(
   c.posix_spawn_file_actions_adddup2(actions, stdout, 1);
   c.posix_spawn_file_actions_adddup2(actions, stderr, 2);
   c.posix_spawn_file_actions_adddup2(actions, tether.childEnd, 3);
-  c.posix_spawn_file_actions_addclosefrom_np(actions, 4);
+  closeFrom(actions, 4);
   const attributes = new Uint8Array(512); // posix_spawnattr_t is 336 bytes
   const [SETPGROUP, SETSIGDEF, SETSIGMASK] = [2, 4, 8];
   c.posix_spawnattr_init(attributes);
