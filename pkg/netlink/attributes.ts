@@ -3,7 +3,7 @@
  * Source: include/uapi/linux/netlink.h (struct nlattr), Documentation/userspace-api/netlink/intro.rst.
  */
 import { type Codec, DecodeError } from "../codec/codec.ts";
-import { Writer } from "../codec/writer.ts";
+import type { Writer } from "../codec/writer.ts";
 
 const NLA_F_NESTED = 0x8000;
 const NLA_TYPE_MASK = 0x3fff;
@@ -59,7 +59,8 @@ class Received {
 export class Attributes {
   private readonly path: string;
   private readonly rows: Received[] = [];
-  private readonly out: Writer = new Writer();
+  /** What `set` has written; received attributes need none. */
+  private out: Writer | undefined;
 
   constructor(path = "") {
     this.path = path;
@@ -73,14 +74,18 @@ export class Attributes {
 
   /** Appends an attribute given as number and bytes. */
   put(id: number, payload: Uint8Array): this {
-    this.out.u16(payload.length + HEADER_BYTES).u16(id).bytes(payload).align(4);
+    this.out
+      .u16(payload.length + HEADER_BYTES)
+      .u16(id)
+      .bytes(payload)
+      .align(4);
     this.rows.push(new Received(id & NLA_TYPE_MASK, payload));
     return this;
   }
 
   /** The attributes as the kernel reads them, padded to 4 bytes. */
   encode(): Uint8Array {
-    return this.out.done();
+    return this.out?.done() ?? new Uint8Array(0);
   }
 
   /** Splits bytes into attributes; values are decoded by `get`. @throws DecodeError when a length is impossible. */

@@ -1,57 +1,41 @@
-/** What a bridge's port does beside forwarding. Source: linux/if_link.h, IFLA_BRPORT_*. */
-import { Writer } from "../codec/writer.ts";
+/** What a bridge does with one of its ports. Source: linux/if_link.h (IFLA_BRPORT_*), rtnetlink's messages of AF_BRIDGE. */
 import { Attributes } from "./attributes.ts";
-import { IFINFO_BYTES, type Link, RTM_NEWLINK } from "./link.ts";
+import { AF_BRIDGE } from "./family.ts";
+import { findLinkByIndex, type Link, linkHeader, linkMessage } from "./link.ts";
 import { bridgePortAttributes, linkAttributes } from "./link-attributes.ts";
+import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
-const AF_BRIDGE = 7;
-const RTM_SETLINK = 19;
-const RTM_GETLINK = 18;
+/** What is left out or `undefined` stays as it is; off on a new port. */
+export interface BridgePortChange {
+  /** Frames may leave by the port they came in. */
+  readonly hairpin?: boolean | undefined;
+  /** No frames to or from other isolated ports. */
+  readonly isolated?: boolean | undefined;
+}
 
+/** As far as the kernel says: `undefined` is what it does not know. */
 export interface BridgePort {
-  /** Frames may leave by the port they came in by. */
-  readonly hairpin: boolean;
-  /** It cannot reach other isolated ports. */
-  readonly isolated: boolean;
+  readonly hairpin: boolean | undefined;
+  readonly isolated: boolean | undefined;
 }
 
-/** Sets both flags of a port. Idempotent. @throws KernelError, EINVAL when the link is no port */
-export function setBridgePort(stack: NetworkStack, port: Link, flags: BridgePort): void {
-  const info = new Attributes()
-    .set(bridgePortAttributes.hairpin, flags.hairpin)
-    .set(bridgePortAttributes.isolated, flags.isolated);
-  const content = new Attributes().set(linkAttributes.protocolInfo, info);
-  const operation = `set hairpin and isolation of bridge port ${port.name}`;
-  stack.route.request(operation, RTM_SETLINK, 0, bridgeMessage(port.index, content));
+/** Changes a port; idempotent. @throws KernelError */
+export function setBridgePort(stack: NetworkStack, port: Link, change: BridgePortChange): void {
+  stack.route.request(`change bridge port ${port.name}`, linkMessage.set, 0, encodeBridgePort(port.index, change));
 }
 
-/** struct ifinfomsg of family AF_BRIDGE, and attributes. */
-export function bridgeMessage(index: number, content: Attributes): Uint8Array {
-  return new Writer().u8(AF_BRIDGE).u8(0).u16(0).u32(index).u32(0).u32(0).bytes(content.encode()).done();
+/** The message of `setBridgePort`. */
+export function encodeBridgePort(index: number, change: BridgePortChange): Uint8Array {
+  const options = new Attributes()
+    .set(bridgePortAttributes.hairpin, change.hairpin)
+    .set(bridgePortAttributes.isolated, change.isolated);
+  return messageBody(linkHeader(index, AF_BRIDGE), new Attributes().set(linkAttributes.portInfo, options));
 }
 
-/** Bodies of AF_BRIDGE's link dump that are about one link. */
-export function bridgeDump(stack: NetworkStack, link: Link, extMask: number): Attributes[] {
-  const content = new Attributes().set(linkAttributes.extMask, extMask);
-  const found: Attributes[] = [];
-  for (const each of stack.route.dump("list bridge ports", RTM_GETLINK, bridgeMessage(0, content))) {
-    if (each.type !== RTM_NEWLINK) continue;
-    const view = new DataView(each.body.buffer, each.body.byteOffset, each.body.length);
-    if (view.getUint32(4, true) === link.index) found.push(Attributes.decode(each.body.subarray(IFINFO_BYTES), "bridgePort"));
-  }
-  return found;
-}
-
-/** The flags of a port; `undefined` when the link is none. @throws KernelError */
-export function readBridgePort(stack: NetworkStack, port: Link): BridgePort | undefined {
-  for (const row of bridgeDump(stack, port, 0)) {
-    const info = row.get(linkAttributes.protocolInfo);
-    if (info === undefined) continue;
-    return {
-      hairpin: info.get(bridgePortAttributes.hairpin) ?? false,
-      isolated: info.get(bridgePortAttributes.isolated) ?? false,
-    };
-  }
-  return undefined;
+/** A port as it is now; `undefined` when the link is gone or belongs to no bridge. @throws KernelError */
+export function findBridgePort(stack: NetworkStack, index: number): BridgePort | undefined {
+  const data = findLinkByIndex(stack, index)?.portData;
+  if (data === undefined) return undefined;
+  return { hairpin: data.get(bridgePortAttributes.hairpin), isolated: data.get(bridgePortAttributes.isolated) };
 }

@@ -1,101 +1,86 @@
-/** Links: find, make, change, remove. Source: rtnetlink(7), linux/rtnetlink.h, linux/if.h. */
-import { raw } from "../codec/codec.ts";
+/**
+ * Links (interfaces): found, listed, changed, deleted. Creating them is in create-link.ts.
+ * Source: rtnetlink(7), linux/if_link.h, linux/if.h; strict requests as linux net/core/rtnetlink.c checks them.
+ */
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
-import { attribute, Attributes } from "./attributes.ts";
-import { bridgeAttributes, infoAttributes, linkAttributes, VETH_INFO_PEER } from "./link-attributes.ts";
-import { flag, type Message } from "./socket.ts";
+import { Attributes } from "./attributes.ts";
+import { AF_UNSPEC } from "./family.ts";
+import { linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
+import { type Message, messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
-export const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
-const IFF_UP = 0x1;
-const IFF_PROMISC = 0x100;
-const IFF_ALLMULTI = 0x200;
-/** Leave out statistics, which make up most of an answer. */
-const RTEXT_FILTER_SKIP_STATS = 8;
-export const IFINFO_BYTES = 16;
+/** linux/rtnetlink.h, RTM_* */
+export const linkMessage = { add: 16, delete: 17, get: 18, set: 19 } as const;
 
-/** IF_OPER_*, by number (RFC 2863). */
+/** linux/if.h, IFF_* */
+const FLAG_UP = 0x1;
+const FLAG_PROMISCUOUS = 0x100;
+const FLAG_ALL_MULTICAST = 0x200;
+/** RTEXT_FILTER_SKIP_STATS: counters are most of an answer, and nobody here reads them. */
+const WITHOUT_COUNTERS = 8;
+/** IFNAMSIZ and ALTIFNAMSIZ, each without the terminating NUL */
+const NAME_BYTES = 15;
+const ALTERNATIVE_NAME_BYTES = 127;
+const IFINFOMSG_BYTES = 16;
+
+/** RFC 2863 states, IF_OPER_*, in the kernel's order. */
 const operationalStates = ["unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up"] as const;
 export type OperationalState = (typeof operationalStates)[number];
 
 export interface Link {
   readonly index: number;
   readonly name: string;
-  /** Lower case with colons; empty when it has none. */
+  /** Lower case with colons; empty where a link has none. */
   readonly mac: string;
+  /** The hardware's own; empty where there is none. */
+  readonly permanentMac: string;
   /** Bytes. */
   readonly mtu: number;
-  /** Administratively up (IFF_UP). */
-  readonly up: boolean;
+  /** IFF_* */
   readonly flags: number;
-  readonly operationalState: OperationalState;
-  /** `veth`, `bridge`, …; empty for physical devices and lo. */
-  readonly kind: string;
-  /** The bridge, bond or VRF it is a port of; 0 for none. */
-  readonly masterIndex: number;
-  /** Parent or peer; in another namespace when linkNamespaceId is set; 0 for none. */
-  readonly linkIndex: number;
-  readonly linkNamespaceId: number | undefined;
-  readonly alias: string;
+  /** Set up by somebody, which does not yet mean that it has carrier. */
+  readonly up: boolean;
   readonly promiscuous: boolean;
   readonly allMulticast: boolean;
+  readonly operationalState: OperationalState;
+  /** `veth`, `bridge`…; empty for hardware and `lo`. */
+  readonly kind: string;
+  /** The bridge, bond or vrf it belongs to; 0 is none. */
+  readonly masterIndex: number;
+  /** The device below it, or a veth's other end, in namespace `linkNamespaceId`; 0 is none. */
+  readonly linkIndex: number;
+  /** Where `linkIndex` counts, by this namespace's id for it; `undefined` is this one. */
+  readonly linkNamespaceId: number | undefined;
+  /** Empty when there is none. */
+  readonly alias: string;
   /** Packets. */
   readonly txQueueLength: number;
-  /** IFLA_INFO_DATA: what the kind's own table describes. */
+  readonly group: number;
+  /** The kind's own attributes: bridgeAttributes, vlanAttributes… */
   readonly kindData: Attributes | undefined;
+  /** What its master keeps about it: bridgePortAttributes. */
+  readonly portData: Attributes | undefined;
 }
 
-/** struct ifinfomsg and attributes. */
-function linkMessage(index: number, flags: number, change: number, content: Attributes, family = 0): Uint8Array {
-  return new Writer().u8(family).u8(0).u16(0).u32(index).u32(flags).u32(change).bytes(content.encode()).done();
-}
-
-export function decodeLink(body: Uint8Array): Link {
-  const view = new DataView(body.buffer, body.byteOffset, body.length);
-  const row = Attributes.decode(body.subarray(IFINFO_BYTES), "link");
-  const info = row.get(linkAttributes.linkInfo);
-  const flags = view.getUint32(8, true);
-  return {
-    index: view.getUint32(4, true),
-    name: row.get(linkAttributes.name) ?? "",
-    mac: row.get(linkAttributes.address) ?? "",
-    mtu: row.get(linkAttributes.mtu) ?? 0,
-    up: (flags & IFF_UP) !== 0,
-    flags,
-    operationalState: operationalStates.at(row.get(linkAttributes.operationalState) ?? 0) ?? "unknown",
-    kind: info?.get(infoAttributes.kind) ?? "",
-    masterIndex: row.get(linkAttributes.master) ?? 0,
-    linkIndex: row.get(linkAttributes.parent) ?? 0,
-    linkNamespaceId: row.get(linkAttributes.linkNetNsId),
-    alias: row.get(linkAttributes.alias) ?? "",
-    promiscuous: (row.get(linkAttributes.promiscuity) ?? 0) > 0 || (flags & IFF_PROMISC) !== 0,
-    allMulticast: (flags & IFF_ALLMULTI) !== 0,
-    txQueueLength: row.get(linkAttributes.txQueueLength) ?? 0,
-    kindData: info?.get(infoAttributes.data),
-  };
-}
-
-/** The link of that name; `undefined` when there is none. @throws KernelError */
+/** The link of that name, or alternative name; `undefined` when there is none. @throws KernelError */
 export function findLink(stack: NetworkStack, name: string): Link | undefined {
-  const content = new Attributes()
-    .set(linkAttributes.name, name)
-    .set(linkAttributes.extMask, RTEXT_FILTER_SKIP_STATS);
-  return getLink(stack, `find link ${name}`, linkMessage(0, 0, 0, content));
+  const length = new TextEncoder().encode(name).length;
+  if (length === 0 || length > ALTERNATIVE_NAME_BYTES) return undefined;
+  const wanted = new Attributes().set(length > NAME_BYTES ? linkAttributes.alternativeName : linkAttributes.name, name);
+  return getLink(stack, `find link ${name}`, 0, wanted);
 }
 
-/** The link of that index; `undefined` when there is none. @throws KernelError */
+/** @throws KernelError */
 export function findLinkByIndex(stack: NetworkStack, index: number): Link | undefined {
-  const content = new Attributes().set(linkAttributes.extMask, RTEXT_FILTER_SKIP_STATS);
-  return getLink(stack, `find link ${index}`, linkMessage(index, 0, 0, content));
+  return getLink(stack, `find link ${index}`, index, new Attributes());
 }
 
-function getLink(stack: NetworkStack, operation: string, request: Uint8Array): Link | undefined {
+function getLink(stack: NetworkStack, operation: string, index: number, wanted: Attributes): Link | undefined {
+  const body = messageBody(linkHeader(index), wanted.set(linkAttributes.extensionMask, WITHOUT_COUNTERS));
   try {
-    const answer = stack.route.request(operation, RTM_GETLINK, 0, request).at(0);
+    const answer = stack.route.request(operation, linkMessage.get, 0, body).at(0);
     return answer === undefined ? undefined : decodeLink(answer.body);
   } catch (error) {
     if (error instanceof KernelError && error.errno === "ENODEV") return undefined;
@@ -103,160 +88,86 @@ function getLink(stack: NetworkStack, operation: string, request: Uint8Array): L
   }
 }
 
-/** What to list; the kernel does the choosing. */
 export interface LinkFilter {
-  readonly kind?: string;
-  readonly masterIndex?: number;
+  readonly kind?: string | undefined;
+  readonly masterIndex?: number | undefined;
 }
 
-/** The links of the stack, all or those that the filter names. @throws KernelError */
+/** All links, or those that match. @throws KernelError */
 export function listLinks(stack: NetworkStack, filter: LinkFilter = {}): Link[] {
-  const content = new Attributes()
-    .set(linkAttributes.master, filter.masterIndex)
-    .set(linkAttributes.extMask, RTEXT_FILTER_SKIP_STATS);
-  if (filter.kind !== undefined) {
-    content.set(linkAttributes.linkInfo, new Attributes().set(infoAttributes.kind, filter.kind));
-  }
-  const answers = stack.route.dump("list links", RTM_GETLINK, linkMessage(0, 0, 0, content));
+  const { kind, masterIndex } = filter;
+  const wanted = new Attributes()
+    .set(linkAttributes.extensionMask, WITHOUT_COUNTERS)
+    .set(linkAttributes.master, masterIndex);
+  if (kind !== undefined) wanted.set(linkAttributes.info, new Attributes().set(linkInfoAttributes.kind, kind));
   const links: Link[] = [];
-  for (const answer of answers) {
-    const link = decodeLink(answer.body);
-    // Kernels that cannot choose send everything.
-    if (filter.kind !== undefined && link.kind !== filter.kind) continue;
-    if (filter.masterIndex !== undefined && link.masterIndex !== filter.masterIndex) continue;
-    links.push(link);
+  for (const message of stack.route.dump("list links", linkMessage.get, messageBody(linkHeader(0), wanted))) {
+    const link = decodeLinkMessage(message);
+    // The kernel filters only by what it knows: a kind whose module is not loaded filters nothing.
+    if (link === undefined || (kind !== undefined && link.kind !== kind)) continue;
+    if (masterIndex === undefined || link.masterIndex === masterIndex) links.push(link);
   }
   return links;
 }
 
-/** A link to make. `data` is what the kind's own table describes. */
-export interface LinkSpec {
-  readonly name: string;
-  readonly kind: string;
-  readonly data?: Attributes;
-  /** Bytes; 0 or absent: the kernel's choice. */
-  readonly mtu?: number;
+/** What is to become different; what is left out or `undefined` stays. */
+export interface LinkChange {
+  readonly up?: boolean | undefined;
+  /** Bytes. */
+  readonly mtu?: number | undefined;
   readonly mac?: string | undefined;
-  readonly parentIndex?: number;
-  readonly masterIndex?: number;
-  /** Where it is made; absent: in the stack's own namespace. */
+  /** 0 takes the link from its master. */
+  readonly masterIndex?: number | undefined;
+  /** At most 255 bytes; empty removes it. */
+  readonly alias?: string | undefined;
+  /** Before Linux 6.2 only a link that is down can be renamed. */
+  readonly name?: string | undefined;
+  readonly promiscuous?: boolean | undefined;
+  readonly allMulticast?: boolean | undefined;
+  readonly txQueueLength?: number | undefined;
+  /** Moves the link, under its new name where one is given. Its index may change, and it is down afterwards. */
   readonly namespace?: NetworkNamespace | undefined;
 }
 
-/** Makes a link. @throws KernelError, EEXIST when the name is taken */
-export function createLink(stack: NetworkStack, spec: LinkSpec): void {
-  const info = new Attributes().set(infoAttributes.kind, spec.kind).set(infoAttributes.data, spec.data);
-  const content = linkContent(spec.name, spec.mtu ?? 0, spec.mac, spec.namespace)
-    .set(linkAttributes.parent, spec.parentIndex)
-    .set(linkAttributes.master, spec.masterIndex)
-    .set(linkAttributes.linkInfo, info);
-  const operation = `create ${spec.kind} ${spec.name}`;
-  stack.route.request(operation, RTM_NEWLINK, flag.create | flag.exclusive, linkMessage(0, 0, 0, content));
-}
-
-function linkContent(name: string, mtu: number, mac: string | undefined, namespace: NetworkNamespace | undefined): Attributes {
-  return new Attributes()
-    .set(linkAttributes.name, name)
-    .set(linkAttributes.mtu, mtu > 0 ? mtu : undefined)
-    .set(linkAttributes.address, mac)
-    .set(linkAttributes.netNsFd, namespace?.descriptor);
-}
-
-/** The other end of a pair. */
-export interface VethPeer {
-  readonly name: string;
-  readonly mac: string | undefined;
-  /** `undefined`: in the stack's own namespace. */
-  readonly namespace: NetworkNamespace | undefined;
-}
-
-export interface VethSpec {
-  readonly name: string;
-  /** Bytes, of both ends; 0: the kernel's choice. */
-  readonly mtu: number;
-  readonly peer: VethPeer;
-}
-
-const vethPeer = attribute(VETH_INFO_PEER | 0x8000, raw);
-
-/** Makes both ends of a pair, each where it belongs, in one step. @throws KernelError, EEXIST when a name is taken on either side */
-export function createVeth(stack: NetworkStack, spec: VethSpec): void {
-  const { name, mac, namespace } = spec.peer;
-  const peer = linkMessage(0, 0, 0, linkContent(name, spec.mtu, mac, namespace));
-  createLink(stack, { name: spec.name, kind: "veth", mtu: spec.mtu, data: new Attributes().set(vethPeer, peer) });
-}
-
-export interface BridgeSpec {
-  readonly name: string;
-  /** Bytes; 0: the kernel's choice. */
-  readonly mtu: number;
-  readonly mac: string;
-  readonly vlanFiltering: boolean;
-}
-
-/** Makes a bridge. @throws KernelError, EEXIST when the name is taken */
-export function createBridge(stack: NetworkStack, spec: BridgeSpec): void {
-  const data = new Attributes().set(bridgeAttributes.vlanFiltering, spec.vlanFiltering ? true : undefined);
-  createLink(stack, { name: spec.name, kind: "bridge", mtu: spec.mtu, mac: spec.mac, data });
-}
-
-/** Switches VLAN filtering of a bridge on, unless it is. @throws KernelError */
-export function enableVlanFiltering(stack: NetworkStack, bridge: Link): void {
-  if (bridge.kindData?.get(bridgeAttributes.vlanFiltering) === true) return;
-  const data = new Attributes().set(bridgeAttributes.vlanFiltering, true);
-  const info = new Attributes().set(infoAttributes.kind, "bridge").set(infoAttributes.data, data);
-  const content = new Attributes().set(linkAttributes.linkInfo, info);
-  const operation = `enable VLAN filtering of ${bridge.name}`;
-  stack.route.request(operation, RTM_NEWLINK, 0, linkMessage(bridge.index, 0, 0, content));
-}
-
-/** What to change of a link; what is absent stays. */
-export interface LinkChange {
-  readonly up?: boolean;
-  readonly promiscuous?: boolean;
-  readonly allMulticast?: boolean;
-  readonly name?: string;
-  /** Bytes. */
-  readonly mtu?: number;
-  readonly mac?: string;
-  /** 0 takes it from its master. */
-  readonly masterIndex?: number | undefined;
-  readonly alias?: string;
-  /** Packets. */
-  readonly txQueueLength?: number;
-  /** Moves it there. */
-  readonly namespace?: NetworkNamespace;
-}
-
-/** Changes a link, all in one message. Idempotent. @throws KernelError */
+/**
+ * Changes a link with one message, though not atomically: a change that is refused may come after others that were made.
+ * @throws KernelError
+ */
 export function changeLink(stack: NetworkStack, link: Link, change: LinkChange): void {
-  let flags = 0;
-  let mask = 0;
-  for (const [bit, on] of [
-    [IFF_UP, change.up],
-    [IFF_PROMISC, change.promiscuous],
-    [IFF_ALLMULTI, change.allMulticast],
-  ] as readonly (readonly [number, boolean | undefined])[]) {
-    if (on === undefined) continue;
-    mask |= bit;
-    if (on) flags |= bit;
-  }
+  stack.route.request(`change link ${link.name}`, linkMessage.add, 0, encodeChange(link.index, change));
+}
+
+/** The message of `changeLink`. */
+export function encodeChange(index: number, change: LinkChange): Uint8Array {
   const content = new Attributes()
     .set(linkAttributes.name, change.name)
+    .set(linkAttributes.mac, change.mac)
     .set(linkAttributes.mtu, change.mtu)
-    .set(linkAttributes.address, change.mac)
     .set(linkAttributes.master, change.masterIndex)
     .set(linkAttributes.alias, change.alias)
     .set(linkAttributes.txQueueLength, change.txQueueLength)
-    .set(linkAttributes.netNsFd, change.namespace?.descriptor);
-  const request = linkMessage(link.index, flags, mask, content);
-  stack.route.request(`change link ${link.name}`, RTM_NEWLINK, 0, request);
+    .set(linkAttributes.namespaceDescriptor, change.namespace?.descriptor);
+  const up = flagChange(FLAG_UP, change.up);
+  const promiscuous = flagChange(FLAG_PROMISCUOUS, change.promiscuous);
+  const allMulticast = flagChange(FLAG_ALL_MULTICAST, change.allMulticast);
+  const flags = up.flags | promiscuous.flags | allMulticast.flags;
+  return messageBody(linkHeader(index, AF_UNSPEC, flags, up.mask | promiscuous.mask | allMulticast.mask), content);
 }
 
-/** Removes a link; false when it was gone already. @throws KernelError */
+function flagChange(bit: number, wanted: boolean | undefined): { readonly flags: number; readonly mask: number } {
+  if (wanted === undefined) return { flags: 0, mask: 0 };
+  return { flags: wanted ? bit : 0, mask: bit };
+}
+
+/** Deletes a link, and with one end of a veth pair the other; whether it was there. @throws KernelError */
 export function deleteLink(stack: NetworkStack, link: Link): boolean {
   try {
-    stack.route.request(`delete link ${link.name}`, RTM_DELLINK, 0, linkMessage(link.index, 0, 0, new Attributes()));
+    stack.route.request(
+      `delete link ${link.name}`,
+      linkMessage.delete,
+      0,
+      messageBody(linkHeader(link.index), new Attributes()),
+    );
     return true;
   } catch (error) {
     if (error instanceof KernelError && error.errno === "ENODEV") return false;
@@ -264,9 +175,50 @@ export function deleteLink(stack: NetworkStack, link: Link): boolean {
   }
 }
 
-/** Link notifications (RTM_NEWLINK) among others'. */
-export function linksIn(messages: readonly Message[]): Link[] {
-  const links: Link[] = [];
-  for (const each of messages) if (each.type === RTM_NEWLINK) links.push(decodeLink(each.body));
-  return links;
+/** struct ifinfomsg; `mask` says which of the flags count. */
+export function linkHeader(index: number, family: number = AF_UNSPEC, flags = 0, mask = 0): Writer {
+  return new Writer().u8(family).u8(0).u16(0).u32(index).u32(flags).u32(mask);
+}
+
+/** The link that a message describes; `undefined` for other messages. @throws DecodeError */
+export function decodeLinkMessage(message: Message): Link | undefined {
+  return message.type === linkMessage.add ? decodeLink(message.body) : undefined;
+}
+
+/** The index that a message about a link names, whatever it says of it. @throws RangeError */
+export function linkIndexOf(body: Uint8Array): number {
+  return new DataView(body.buffer, body.byteOffset, body.length).getUint32(4, true);
+}
+
+/** The attributes behind struct ifinfomsg. @throws DecodeError */
+export function linkContent(body: Uint8Array): Attributes {
+  return Attributes.decode(body.subarray(IFINFOMSG_BYTES), "link");
+}
+
+/** @throws DecodeError; RangeError when even the header is cut */
+export function decodeLink(body: Uint8Array): Link {
+  const flags = new DataView(body.buffer, body.byteOffset, body.length).getUint32(8, true);
+  const found = linkContent(body);
+  const info = found.get(linkAttributes.info);
+  return {
+    index: linkIndexOf(body),
+    name: found.get(linkAttributes.name) ?? "",
+    mac: found.get(linkAttributes.mac) ?? "",
+    permanentMac: found.get(linkAttributes.permanentMac) ?? "",
+    mtu: found.get(linkAttributes.mtu) ?? 0,
+    flags,
+    up: (flags & FLAG_UP) !== 0,
+    promiscuous: (flags & FLAG_PROMISCUOUS) !== 0,
+    allMulticast: (flags & FLAG_ALL_MULTICAST) !== 0,
+    operationalState: operationalStates.at(found.get(linkAttributes.operationalState) ?? 0) ?? "unknown",
+    kind: info?.get(linkInfoAttributes.kind) ?? "",
+    masterIndex: found.get(linkAttributes.master) ?? 0,
+    linkIndex: found.get(linkAttributes.link) ?? 0,
+    linkNamespaceId: found.get(linkAttributes.linkNamespaceId),
+    alias: found.get(linkAttributes.alias) ?? "",
+    txQueueLength: found.get(linkAttributes.txQueueLength) ?? 0,
+    group: found.get(linkAttributes.group) ?? 0,
+    kindData: info?.get(linkInfoAttributes.data),
+    portData: info?.get(linkInfoAttributes.portData),
+  };
 }

@@ -126,3 +126,8 @@ function explanation(bytes: Uint8Array): string {
   if (missing !== undefined) parts.push(`attribute ${missing} is missing`);
   return parts.join(", ");
 }
+
+/** A body: the fixed struct that the message's type begins with, then attributes. */
+export function messageBody(header: Writer, content: Attributes): Uint8Array {
+  return header.align(4).bytes(content.encode()).done();
+}

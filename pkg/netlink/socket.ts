@@ -226,7 +226,7 @@ export class NetlinkSocket {
         expected -= 1;
         const { error, text } = decodeAcknowledgement(message);
         if (error === 0 || failure !== undefined) continue;
-        failure = new KernelError(messages[message.sequence - first]?.operation ?? operation, error, text);
+        failure = new KernelError(messages.at(message.sequence - first)?.operation ?? operation, error, text);
       }
     }
     if (failure !== undefined) throw failure;

@@ -1,58 +1,80 @@
-/** Kernel parameters under /proc/sys (proc(5), ip-sysctl.rst), in a given network namespace or in our own (`undefined`). */
-import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
+/**
+ * Kernel parameters under /proc/sys, of one network namespace. Keys have slashes (`net/ipv4/conf/eth0.5/rp_filter`), so that
+ * an interface's name may have dots. Source: proc_sys(5), Documentation/networking/ip-sysctl.rst.
+ */
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 
-/** The value of `key` (`net/ipv4/ip_forward`), trimmed; `undefined` when the kernel has no such parameter. @throws file errors but ENOENT */
+const ROOT = "/proc/sys/";
+
+/** The value without its final newline; `undefined` when the kernel has no such parameter. @throws the file system's error */
 export function readSysctl(namespace: NetworkNamespace | undefined, key: string): string | undefined {
-  return within(namespace, () => unlessAbsent(() => readFileSync(pathOf(key), "utf8").trim()));
+  return inside(namespace, () => read(key));
 }
 
-/** Sets `key`; false when the kernel has no such parameter (a kernel without IPv6, say). Idempotent. @throws file errors but ENOENT */
+/** Whether the kernel has the parameter, which now has the value. @throws the file system's error, as on a read-only /proc */
 export function writeSysctl(namespace: NetworkNamespace | undefined, key: string, value: string): boolean {
-  return within(namespace, () => write(key, value));
+  return inside(namespace, () => write(key, value));
 }
 
-/** Several at once, entering the namespace once; parameters that the kernel lacks are passed over. */
-export function writeSysctls(namespace: NetworkNamespace | undefined, values: readonly (readonly [string, string])[]): void {
-  within(namespace, (): boolean => {
-    for (const pair of values) write(pair[0], pair[1]);
-    return true;
+/** Writes several, in order, entering the namespace once; those that the kernel lacks are left out. @throws as writeSysctl */
+export function writeSysctls(
+  namespace: NetworkNamespace | undefined,
+  rows: readonly (readonly [key: string, value: string])[],
+): void {
+  inside(namespace, () => {
+    for (const [key, value] of rows) write(key, value);
+    return undefined;
   });
 }
 
-/** Sets `key` unless it has that value already; the value before, or `undefined` when the kernel has no such parameter. */
+/** Writes only what differs, so that a read-only /proc with the right value will do. The value before. @throws as writeSysctl */
 export function ensureSysctl(namespace: NetworkNamespace | undefined, key: string, value: string): string | undefined {
-  return within(namespace, (): string | undefined => {
-    const before = unlessAbsent(() => readFileSync(pathOf(key), "utf8").trim());
+  return inside(namespace, () => {
+    const before = read(key);
     if (before !== undefined && before !== value) write(key, value);
     return before;
   });
 }
 
-function pathOf(key: string): string {
-  return `/proc/sys/${key}`;
-}
-
-function write(key: string, value: string): boolean {
-  const descriptor = unlessAbsent(() => openSync(pathOf(key), constants.O_WRONLY));
-  if (descriptor === undefined) return false;
-  try {
-    writeSync(descriptor, value);
-    return true;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function within<T>(namespace: NetworkNamespace | undefined, action: () => T): T {
+function inside<T>(namespace: NetworkNamespace | undefined, action: () => T): T {
   return namespace === undefined ? action() : namespace.enter(action);
 }
 
-function unlessAbsent<T>(read: () => T): T | undefined {
+function pathOf(key: string): string {
+  for (const part of key.split("/")) {
+    if (part === "" || part === "." || part === "..") throw new Error(`sysctl key "${key}" is malformed`);
+  }
+  return ROOT + key;
+}
+
+function isAbsence(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+function read(key: string): string | undefined {
   try {
-    return read();
+    return readFileSync(pathOf(key), "utf8").trimEnd();
   } catch (error) {
-    if (error instanceof Error && (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (isAbsence(error)) return undefined;
     throw error;
   }
+}
+
+function write(key: string, value: string): boolean {
+  let descriptor: number;
+  try {
+    // Never created: a parameter that is not there is not made by writing.
+    descriptor = openSync(pathOf(key), "r+");
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
+  try {
+    writeSync(descriptor, value);
+  } finally {
+    closeSync(descriptor);
+  }
+  return true;
 }

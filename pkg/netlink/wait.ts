@@ -1,0 +1,70 @@
+/** Waiting for the kernel: by its notifications, with a deadline, never by sleeping. Source: rtnetlink(7), RTNLGRP_*. */
+import { clockMs } from "#system";
+import { remainingMs } from "../linux/termination.ts";
+import { type LinkAddress, listAddressesOf } from "./address.ts";
+import { findLinkByIndex, type Link } from "./link.ts";
+import type { NetworkStack } from "./stack.ts";
+
+/** linux/rtnetlink.h, RTNLGRP_* */
+const LINKS = 1;
+const IPV4_ADDRESSES = 5;
+const IPV6_ADDRESSES = 9;
+
+/**
+ * Waits until the link is as wanted: the link then, or `undefined` after `timeoutMs` or as soon as it is gone.
+ * @throws KernelError; Interrupted
+ */
+export function waitForLink(
+  stack: NetworkStack,
+  index: number,
+  isReady: (link: Link) => boolean,
+  timeoutMs: number,
+): Link | undefined {
+  let link: Link | undefined;
+  const look = (): boolean => {
+    link = findLinkByIndex(stack, index);
+    return link === undefined || isReady(link);
+  };
+  return waitFor(stack, `wait for link ${index}`, [LINKS], look, timeoutMs) ? link : undefined;
+}
+
+/**
+ * Waits until every address of the link is as wanted, and returns the addresses as they are then, or after `timeoutMs`.
+ * @throws KernelError; Interrupted
+ */
+export function waitForAddresses(
+  stack: NetworkStack,
+  linkIndex: number,
+  isReady: (address: LinkAddress) => boolean,
+  timeoutMs: number,
+): LinkAddress[] {
+  let addresses: LinkAddress[] = [];
+  const look = (): boolean => {
+    addresses = listAddressesOf(stack, linkIndex);
+    return addresses.every(isReady);
+  };
+  waitFor(stack, `wait for the addresses of link ${linkIndex}`, [IPV4_ADDRESSES, IPV6_ADDRESSES], look, timeoutMs);
+  return addresses;
+}
+
+/** Looks, and again after each notification; whether what was seen was as wanted before the time was up. */
+function waitFor(
+  stack: NetworkStack,
+  operation: string,
+  groups: readonly number[],
+  look: () => boolean,
+  timeoutMs: number,
+): boolean {
+  if (look()) return true;
+  const untilMs = clockMs() + Math.min(timeoutMs, remainingMs());
+  const notifications = stack.watch(groups);
+  try {
+    // What changed since the first look is in no notification.
+    while (!look()) {
+      if (notifications.receive(operation, untilMs) === undefined) return look();
+    }
+    return true;
+  } finally {
+    notifications.close();
+  }
+}
