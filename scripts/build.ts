@@ -1,7 +1,8 @@
 /**
- * `npm run build [-- native|bun] [-- --force]`: compiles cmd/cni/main.ts to dist/<engine>/ferrule and hard-links it under every
- * plugin's and tool's name in dist/<engine>/bin. An engine whose sources are unchanged is not built again.
- * Without musl-gcc, and without the means to install it, the Bun executable takes the native one's place, and that is said.
+ * `npm run build [-- native|bun] [-- --force]`: compiles cmd/cni/main.ts to dist/<engine>/ferrule and hard-links it
+ * under every plugin's and tool's name in dist/<engine>/bin. An engine whose sources are unchanged is not built
+ * again. Without musl-gcc, and without the means to install it, the Bun executable takes the native one's place, and
+ * that is said.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -115,7 +116,7 @@ function works(command: string, words: readonly string[], environment: Readonly<
   }
 }
 
-/** Puts the Bun executable where the native one would be, so that what takes its plugins from there works all the same. */
+/** Puts the Bun executable where the native one would be, so that whatever takes plugins from there works as well. */
 function substituteBun(): void {
   const directory = join(root, "dist/native");
   rmSync(directory, { recursive: true, force: true });

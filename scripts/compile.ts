@@ -1,6 +1,7 @@
 /**
- * How one TypeScript program becomes an executable, for each engine. Used by scripts/build.ts for the suite and by tests for
- * programs of their own. What the engines need beyond node_modules: gcc and musl-gcc (Debian: musl-tools) for the native one.
+ * How one TypeScript program becomes an executable, for each engine. Used by scripts/build.ts for the suite and by
+ * tests for programs of their own. What the engines need beyond node_modules: gcc and musl-gcc (Debian: musl-tools)
+ * for the native one.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -44,8 +45,8 @@ function compileNative(entry: string, output: string, work: string): void {
 }
 
 /**
- * What a native executable must be: linked statically, and free of calls that scriptc could not compile. It puts a throw in their
- * place, which no test may ever reach; the throw's text is in the executable, and so is found here.
+ * What a native executable must be: linked statically, and free of calls that scriptc could not compile. It puts a
+ * throw in their place, which no test may ever reach; the throw's text is in the executable, and so is found here.
  */
 function checkNative(path: string): void {
   const bytes = readFileSync(path);

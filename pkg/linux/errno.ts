@@ -117,7 +117,7 @@ function describe(number: number): string {
   return entry === undefined ? `errno ${number}` : `${entry.description} (${entry.name})`;
 }
 
-/** A system call that failed or a request that the kernel refused: `delete link cni0: device or resource busy (EBUSY)`. */
+/** A call that failed or a request that the kernel refused: `delete link cni0: device or resource busy (EBUSY)`. */
 export class KernelError extends Error {
   /** What was being done: "delete link cni0". */
   readonly operation: string;

@@ -37,8 +37,9 @@ const BUSY_TRIES = 200;
 const BUSY_WAIT_MS = 5;
 
 /**
- * Runs the program and collects what it prints. It has a process group of its own, which is killed as a whole at the deadline
- * and when this process is told to end. What it leaves running in the background neither is killed nor keeps us waiting.
+ * Runs the program and collects what it prints. It has a process group of its own, which is killed as a whole at the
+ * deadline and when this process is told to end. What it leaves running in the background neither is killed nor keeps
+ * us waiting.
  * @throws KernelError when it cannot be started or prints more than 16 MiB; Interrupted
  */
 export function runProcess(options: ProcessOptions): ProcessOutcome {

@@ -1,7 +1,7 @@
 /**
- * The operating system as Bun sees it: the functions of ./system.native.ts, whose words hold here too, through bun:ffi over
- * glibc. Imported as `#system`. What differs: SIGINT ends the process at once, and `lastWords` has nothing to do, because
- * here an index past an array's end is `undefined` and not an abort.
+ * The operating system as Bun sees it: the functions of ./system.native.ts, whose words hold here too, through
+ * bun:ffi over glibc. Imported as `#system`. What differs: SIGINT ends the process at once, and `lastWords` has
+ * nothing to do, because here an index past an array's end is `undefined` and not an abort.
  */
 import { dlopen, type Pointer, ptr, read } from "bun:ffi";
 
@@ -33,16 +33,6 @@ const { symbols: c } = dlopen("libc.so.6", {
   sigaction: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   eventfd: { args: ["u32", "i32"], returns: "i32" },
   eventfd_write: { args: ["i32", "u64"], returns: "i32" },
-  posix_spawn: { args: ["ptr", "ptr", "ptr", "ptr", "ptr", "ptr"], returns: "i32" },
-  posix_spawn_file_actions_init: { args: ["ptr"], returns: "i32" },
-  posix_spawn_file_actions_adddup2: { args: ["ptr", "i32", "i32"], returns: "i32" },
-  posix_spawn_file_actions_destroy: { args: ["ptr"], returns: "i32" },
-  posix_spawnattr_init: { args: ["ptr"], returns: "i32" },
-  posix_spawnattr_setflags: { args: ["ptr", "i16"], returns: "i32" },
-  posix_spawnattr_setpgroup: { args: ["ptr", "i32"], returns: "i32" },
-  posix_spawnattr_setsigmask: { args: ["ptr", "ptr"], returns: "i32" },
-  posix_spawnattr_setsigdefault: { args: ["ptr", "ptr"], returns: "i32" },
-  posix_spawnattr_destroy: { args: ["ptr"], returns: "i32" },
 });
 
 const EINTR = 4;
@@ -177,9 +167,9 @@ export function lastWords(_text: Uint8Array): void {}
 
 // ---- Signals that ask us to end ----
 //
-// A JavaScript function cannot be a signal handler, so libc's eventfd_write is: it is called with the signal's number, which it
-// takes for a descriptor, and there we have put an eventfd. Without SA_RESTART the blocked call returns EINTR as well. SIGINT's
-// number is stderr's, so SIGINT keeps its default. Bun ignores SIGPIPE itself.
+// A JavaScript function cannot be a signal handler, so libc's eventfd_write is: it is called with the signal's
+// number, which it takes for a descriptor, and there we have put an eventfd. Without SA_RESTART the blocked call
+// returns EINTR as well. SIGINT's number is stderr's, so SIGINT keeps its default. Bun ignores SIGPIPE itself.
 
 const SIGALRM = 14;
 const SIGTERM = 15;
@@ -254,9 +244,9 @@ export function alarm(milliseconds: number): number {
 // ---- Children ----
 
 /**
- * What kills a child with its parent where posix_spawn cannot call prctl: a pipe that only the parent could write to. The
- * child's process group owns the read end, with O_ASYNC and SIGKILL as its signal; when the last write end closes, the
- * kernel sends it. The child holds that end as descriptor 3, so it lasts as long as the child does.
+ * What kills a child with its parent where posix_spawn cannot call prctl: a pipe that only the parent could write to.
+ * The child's process group owns the read end, with O_ASYNC and SIGKILL as its signal; when the last write end
+ * closes, the kernel sends it. The child holds that end as descriptor 3, so it lasts as long as the child does.
  */
 class Tether {
   private readonly readEnd: number;
@@ -302,7 +292,23 @@ function vectorOf(block: Uint8Array): BigUint64Array {
   return new BigUint64Array([...pointers, 0n]);
 }
 
-/** Has the child close what it would inherit from us, where libc can (glibc 2.34); what we open ourselves is O_CLOEXEC anyway. */
+/** Bound when first needed: few calls start a program, and each symbol costs some 20 µs. */
+function spawnFunctions() {
+  return dlopen("libc.so.6", {
+    posix_spawn: { args: ["ptr", "ptr", "ptr", "ptr", "ptr", "ptr"], returns: "i32" },
+    posix_spawn_file_actions_init: { args: ["ptr"], returns: "i32" },
+    posix_spawn_file_actions_adddup2: { args: ["ptr", "i32", "i32"], returns: "i32" },
+    posix_spawn_file_actions_destroy: { args: ["ptr"], returns: "i32" },
+    posix_spawnattr_init: { args: ["ptr"], returns: "i32" },
+    posix_spawnattr_setflags: { args: ["ptr", "i16"], returns: "i32" },
+    posix_spawnattr_setpgroup: { args: ["ptr", "i32"], returns: "i32" },
+    posix_spawnattr_setsigmask: { args: ["ptr", "ptr"], returns: "i32" },
+    posix_spawnattr_setsigdefault: { args: ["ptr", "ptr"], returns: "i32" },
+    posix_spawnattr_destroy: { args: ["ptr"], returns: "i32" },
+  }).symbols;
+}
+
+/** Has the child close what it would inherit, where libc can (glibc 2.34); what we open ourselves is O_CLOEXEC. */
 function closeFrom(actions: Uint8Array, lowest: number): void {
   try {
     const { symbols } = dlopen("libc.so.6", {
@@ -324,24 +330,25 @@ export function spawn(
 ): number {
   const tether = Tether.make();
   if (tether === undefined) return -state.errno;
+  const p = spawnFunctions();
   const actions = new Uint8Array(256); // posix_spawn_file_actions_t is 80 bytes
-  c.posix_spawn_file_actions_init(actions);
-  c.posix_spawn_file_actions_adddup2(actions, stdin, 0);
-  c.posix_spawn_file_actions_adddup2(actions, stdout, 1);
-  c.posix_spawn_file_actions_adddup2(actions, stderr, 2);
-  c.posix_spawn_file_actions_adddup2(actions, tether.childEnd, 3);
+  p.posix_spawn_file_actions_init(actions);
+  p.posix_spawn_file_actions_adddup2(actions, stdin, 0);
+  p.posix_spawn_file_actions_adddup2(actions, stdout, 1);
+  p.posix_spawn_file_actions_adddup2(actions, stderr, 2);
+  p.posix_spawn_file_actions_adddup2(actions, tether.childEnd, 3);
   closeFrom(actions, 4);
   const attributes = new Uint8Array(512); // posix_spawnattr_t is 336 bytes
   const [SETPGROUP, SETSIGDEF, SETSIGMASK] = [2, 4, 8];
-  c.posix_spawnattr_init(attributes);
-  c.posix_spawnattr_setflags(attributes, SETPGROUP | SETSIGDEF | SETSIGMASK);
-  c.posix_spawnattr_setpgroup(attributes, 0);
-  c.posix_spawnattr_setsigmask(attributes, new Uint8Array(128));
-  c.posix_spawnattr_setsigdefault(attributes, new Uint8Array(128).fill(0xff));
+  p.posix_spawnattr_init(attributes);
+  p.posix_spawnattr_setflags(attributes, SETPGROUP | SETSIGDEF | SETSIGMASK);
+  p.posix_spawnattr_setpgroup(attributes, 0);
+  p.posix_spawnattr_setsigmask(attributes, new Uint8Array(128));
+  p.posix_spawnattr_setsigdefault(attributes, new Uint8Array(128).fill(0xff));
   const pid = new Int32Array(1);
-  const error = c.posix_spawn(pid, path, actions, attributes, vectorOf(argv), vectorOf(environment));
-  c.posix_spawn_file_actions_destroy(actions);
-  c.posix_spawnattr_destroy(attributes);
+  const error = p.posix_spawn(pid, path, actions, attributes, vectorOf(argv), vectorOf(environment));
+  p.posix_spawn_file_actions_destroy(actions);
+  p.posix_spawnattr_destroy(attributes);
   if (error !== 0) {
     tether.release();
     return -error;

@@ -1,7 +1,7 @@
 /**
- * The operating system as the native build sees it: link-time bindings to musl and to native/shim.c, named in native/ffi.json.
- * Imported as `#system` by pkg/linux, pkg/netlink, pkg/netns and cmd/cni; ./system.bun.ts is the same for Bun.
- * Results below 0 mean failure, and `errno()` tells which, unless a function's own words say -errno.
+ * The operating system as the native build sees it: link-time bindings to musl and to native/shim.c, named in
+ * native/ffi.json. Imported as `#system` by pkg/linux, pkg/netlink, pkg/netns and cmd/cni; ./system.bun.ts is the
+ * same for Bun. Results below 0 mean failure, and `errno()` tells which, unless a function's own words say -errno.
  */
 declare function c_errno(): number;
 declare function c_socket(domain: number, type: number, protocol: number): number;
@@ -81,7 +81,9 @@ export function flock(fd: number, operation: number): number {
   return c_flock(fd, operation);
 }
 
-/** `entries`: consecutive struct pollfd (int fd, short events, short revents), changed in place; -1 ms waits for ever. */
+/**
+ * `entries`: consecutive struct pollfd (int fd, short events, short revents), changed in place; -1 ms waits for ever.
+ */
 export function poll(entries: Uint8Array, timeoutMs: number): number {
   return c_poll(entries, timeoutMs);
 }
@@ -92,9 +94,9 @@ export function filesystemMagic(fd: number): number {
 }
 
 /**
- * Starts a program: its pid, or -errno (of execve too). `path` ends with NUL; `argv` and `environment` are NUL-terminated
- * strings, one after the other. The child has its own process group, default signals, only the three descriptors, and is
- * killed when this process ends.
+ * Starts a program: its pid, or -errno (of execve too). `path` ends with NUL; `argv` and `environment` are
+ * NUL-terminated strings, one after the other. The child has its own process group, default signals, only the three
+ * descriptors, and is killed when this process ends.
  */
 export function spawn(
   path: Uint8Array,

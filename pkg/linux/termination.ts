@@ -1,6 +1,7 @@
 /**
- * The end of a process before its time: a signal, or its own deadline. Calls that wait then return EINTR, and the work stops at
- * a step where everything done so far can still be taken back. Used by cmd/cni, which arms it, and by whatever waits.
+ * The end of a process before its time: a signal, or its own deadline. Calls that wait then return EINTR, and the
+ * work stops at a step where everything done so far can still be taken back. Used by cmd/cni, which arms it, and by
+ * whatever waits.
  */
 import { alarm, armSignals, clockMs, signalReceived } from "#system";
 
@@ -43,8 +44,8 @@ export function remainingMs(): number {
 }
 
 /**
- * Stops the work if the process was told to end; to be called after every step and every EINTR. The first time grants some
- * seconds more, in which it does not throw again, so that undo steps run; a second signal changes nothing.
+ * Stops the work if the process was told to end; to be called after every step and every EINTR. The first time grants
+ * some seconds more, in which it does not throw again, so that undo steps run; a second signal changes nothing.
  * @throws Interrupted naming the operation
  */
 export function throwIfTerminated(operation: string): void {

@@ -1,7 +1,7 @@
 /*
- * The only C of the native build: what a binding of scalars and byte spans (ffi.json) cannot say. Used by ../system.native.ts
- * alone; ../system.bun.ts says the same to glibc through bun:ffi. Results below 0 mean failure, errno tells which,
- * except where a comment says -errno.
+ * The only C of the native build: what a binding of scalars and byte spans (ffi.json) cannot say. Used by
+ * ../system.native.ts alone; ../system.bun.ts says the same to glibc through bun:ffi. Results below 0 mean failure,
+ * errno tells which, except where a comment says -errno.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -109,7 +109,7 @@ static void note_signal(int number) {
   errno = saved;
 }
 
-/* No SA_RESTART: a blocked call returns EINTR. SIGPIPE becomes EPIPE, so that a closed stderr cannot end an ADD halfway. */
+/* No SA_RESTART: a blocked call returns EINTR. SIGPIPE becomes EPIPE, so that a closed stderr cannot end an ADD. */
 int ferrule_arm_signals(void) {
   struct sigaction action = {.sa_handler = note_signal};
   sigemptyset(&action.sa_mask);
@@ -125,7 +125,7 @@ int ferrule_alarm(int milliseconds) { return set_timer(milliseconds); }
 
 int ferrule_signal_received(void) { return first_signal; }
 
-/* ---- Last words: what is printed when the compiled program aborts (an index past an array's end, a stack overflow) ---- */
+/* ---- Last words: printed when the compiled program aborts (an index past an array's end, a stack overflow) ---- */
 
 static uint8_t *last_words = NULL;
 static size_t last_words_length = 0;
