@@ -19,3 +19,14 @@ export function nftablesSupport(stack: NetworkStack): KernelError | undefined {
     throw error;
   }
 }
+
+/**
+ * Whether the kernel has nf_tables at all, for what is to be removed where it may never have been.
+ * @throws KernelError EPERM and the like, which say nothing about that
+ */
+export function nftablesPresent(stack: NetworkStack): boolean {
+  const problem = nftablesSupport(stack);
+  if (problem === undefined) return true;
+  if (["EPROTONOSUPPORT", "EINVAL", "EOPNOTSUPP", "EAFNOSUPPORT"].includes(problem.errno)) return false;
+  throw problem;
+}

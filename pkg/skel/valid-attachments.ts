@@ -6,18 +6,25 @@ export class ValidAttachments {
   readonly network: string;
   private readonly keys = new Set<string>();
   private readonly pairs = new Set<string>();
+  private readonly containers = new Set<string>();
 
   constructor(network: NetworkConfig) {
     this.network = network.name;
     for (const each of network.validAttachments ?? []) {
       this.keys.add(new Attachment(network.name, each.containerID, each.ifname).key);
       this.pairs.add(`${each.containerID} ${each.ifname}`);
+      this.containers.add(each.containerID);
     }
   }
 
   /** Whether that interface of that container is alive. */
   holds(containerId: string, ifName: string): boolean {
     return this.pairs.has(`${containerId} ${ifName}`);
+  }
+
+  /** Whether any interface of that container is alive: for what is marked with the container alone. */
+  holdsContainer(containerId: string): boolean {
+    return this.containers.has(containerId);
   }
 
   /** Whether a tag is one of ours, of this network, and of an attachment that is not alive. */

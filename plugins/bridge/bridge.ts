@@ -126,9 +126,9 @@ function verifyPort(host: NetworkStack, config: BridgeConfig, container: Link): 
   if (!config.disableContainerInterface && !port.up) throw drift(`bridge port ${port.name} is down`);
 }
 
-function gc({ config, network, host, delegates, valid, teardown }: Gc<BridgeConfig>): void {
+function gc({ config, host, delegates, valid, teardown }: Gc<BridgeConfig>): void {
   const isStale = (tag: string): boolean => valid.isStale(tag);
-  teardown.attempt("collect masquerading", () => collectMasquerade(host, network.name, isStale));
+  teardown.attempt("collect masquerading", () => collectMasquerade(host, valid));
   teardown.attempt("collect spoof checks", () => collectSpoofChecks(host, isStale));
   for (const link of staleHostEnds(host, isStale)) teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link));
   if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));

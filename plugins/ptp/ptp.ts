@@ -136,9 +136,9 @@ function verifyHostEnd(host: NetworkStack, container: Link, ips: readonly IpConf
   }
 }
 
-function gc({ config, network, host, delegates, valid, teardown }: Gc<PtpConfig>): void {
+function gc({ config, host, delegates, valid, teardown }: Gc<PtpConfig>): void {
   const isStale = (tag: string): boolean => valid.isStale(tag);
-  teardown.attempt("collect masquerading", () => collectMasquerade(host, network.name, isStale));
+  teardown.attempt("collect masquerading", () => collectMasquerade(host, valid));
   for (const link of staleHostEnds(host, isStale)) teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link));
   if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
 }

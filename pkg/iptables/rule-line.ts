@@ -1,0 +1,51 @@
+/** Rules as lines of iptables-restore's input. Source: iptables-restore(8); its reader splits at blanks outside of double quotes. */
+
+/** What iptables-save prints without quotes. */
+const PLAIN = /^[A-Za-z0-9_.,:/=!@%+[\]-]+$/;
+
+/** The words as one line, each quoted where it must be. @throws RangeError when a word holds a control character */
+export function ruleLine(words: readonly string[]): string {
+  return words.map((word: string): string => quoted(word)).join(" ");
+}
+
+function quoted(word: string): string {
+  if (PLAIN.test(word)) return word;
+  let text = "";
+  for (const character of word) {
+    if (character < " ") throw new RangeError(`"${word}" holds a control character, which no rule can carry`);
+    text += character === '"' || character === "\\" ? `\\${character}` : character;
+  }
+  return `"${text}"`;
+}
+
+/** The words of `-m comment`. */
+export function commentWords(comment: string): string[] {
+  return ["-m", "comment", "--comment", comment];
+}
+
+/** Whether a table as iptables-save prints it has the chain. */
+export function hasChain(saved: readonly string[], chain: string): boolean {
+  return saved.some((line) => line.startsWith(`:${chain} `));
+}
+
+/** The rules of one chain, as they were printed. */
+export function rulesOf(saved: readonly string[], chain: string): string[] {
+  return saved.filter((line) => line.startsWith(`-A ${chain} `));
+}
+
+/** The rules of other chains that jump to `target`, as they were printed. */
+export function jumpsTo(saved: readonly string[], target: string): string[] {
+  return saved.filter((line) => line.endsWith(` -j ${target}`) || line.includes(` -j ${target} `));
+}
+
+/** The line that deletes what an `-A` line adds. */
+export function deletion(added: string): string {
+  return `-D ${added.slice(3)}`;
+}
+
+/** Lines that delete the chain, its rules and every jump to it; none when it is absent. */
+export function chainDeletion(saved: readonly string[], chain: string): string[] {
+  if (!hasChain(saved, chain)) return [];
+  const jumps = jumpsTo(saved, chain).map((line: string): string => deletion(line));
+  return [...jumps, `-F ${chain}`, `-X ${chain}`];
+}

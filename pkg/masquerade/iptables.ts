@@ -1,0 +1,132 @@
+/**
+ * Masquerading in iptables' nat table, with the chains, rules and comments of the reference suite, so that either suite
+ * removes what the other made. The chain is the container's on this network: two interfaces on one network share it.
+ *
+ *   -A CNI-1b24… -d 10.1.0.0/24 -j ACCEPT
+ *   -A CNI-1b24… ! -d 224.0.0.0/4 -j MASQUERADE
+ *   -A POSTROUTING -s 10.1.0.2/32 -j CNI-1b24…
+ */
+
+import { drift } from "../../spec/errors.ts";
+import type { IpConfig } from "../../spec/result.ts";
+import { sha512 } from "../codec/sha512.ts";
+import type { Family } from "../ip/address.ts";
+import { Prefix } from "../ip/prefix.ts";
+import { iptablesWithChain, removeChain } from "../iptables/installed.ts";
+import { Iptables } from "../iptables/iptables.ts";
+import { commentWords, deletion, hasChain, jumpsTo, ruleLine } from "../iptables/rule-line.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import type { Attachment } from "../skel/attachment.ts";
+
+const families: readonly Family[] = [4, 6];
+
+/** `CNI-` and 24 hexadecimal digits of network and container. */
+export function masqueradeChain(network: string, containerId: string): string {
+  return `CNI-${sha512(new TextEncoder().encode(network + containerId)).slice(0, 24)}`;
+}
+
+/** The rules of one address, as iptables-save prints them. */
+export function masqueradeLines(attachment: Attachment, address: Prefix): string[] {
+  const chain = masqueradeChain(attachment.network, attachment.containerId);
+  const comment = commentWords(commentOf(attachment.network, attachment.containerId));
+  const multicast = address.family === 4 ? "224.0.0.0/4" : "ff00::/8";
+  return [
+    ruleLine(["-A", chain, "-d", address.masked.toString(), ...comment, "-j", "ACCEPT"]),
+    ruleLine(["-A", chain, "!", "-d", multicast, ...comment, "-j", "MASQUERADE"]),
+    ruleLine(["-A", "POSTROUTING", "-s", Prefix.host(address.address).toString(), ...comment, "-j", chain]),
+  ];
+}
+
+function commentOf(network: string, containerId: string): string {
+  return `name: "${network}" id: "${containerId}"`;
+}
+
+function addressesOf(ips: readonly IpConfig[], family: Family): Prefix[] {
+  return ips.filter((ip) => ip.address.family === family).map((ip: IpConfig): Prefix => ip.address);
+}
+
+/** Masquerades the addresses; rules that are there already stay. @throws CniError 50 when iptables is missing, 5 */
+export function ensureInIptables(_host: NetworkStack, attachment: Attachment, ips: readonly IpConfig[]): void {
+  const chain = masqueradeChain(attachment.network, attachment.containerId);
+  for (const family of families) {
+    const addresses = addressesOf(ips, family);
+    if (addresses.length === 0) continue;
+    Iptables.require(family).change("nat", (saved) => {
+      const lines: string[] = hasChain(saved, chain) ? [] : [`-N ${chain}`];
+      for (const address of addresses) {
+        for (const line of masqueradeLines(attachment, address)) {
+          if (!saved.includes(line) && !lines.includes(line)) lines.push(line);
+        }
+      }
+      return lines;
+    });
+  }
+}
+
+/** @throws CniError 102 naming the rule that is missing */
+export function verifyInIptables(_host: NetworkStack, attachment: Attachment, ips: readonly IpConfig[]): void {
+  for (const family of families) {
+    const addresses = addressesOf(ips, family);
+    if (addresses.length === 0) continue;
+    const saved = Iptables.require(family).read("nat");
+    for (const address of addresses) {
+      for (const line of masqueradeLines(attachment, address)) {
+        if (saved.includes(line)) continue;
+        throw drift(
+          `address ${address.toString()} of ${attachment.toString()} is not masqueraded: iptables' table nat lacks ${line}`,
+        );
+      }
+    }
+  }
+}
+
+/** Removes the container's rules; nothing runs where there are none. Absence is success. */
+export function removeFromIptables(host: NetworkStack, attachment: Attachment): void {
+  const chain = masqueradeChain(attachment.network, attachment.containerId);
+  for (const family of families) removeChain(host, family, "nat", chain);
+}
+
+/** Removes the rules of the network's containers that are not alive, as far as their comments tell. */
+export function collectInIptables(
+  host: NetworkStack,
+  network: string,
+  isAlive: (containerId: string) => boolean,
+): void {
+  for (const family of families) {
+    // POSTROUTING is there wherever any rule of ours can be.
+    for (const iptables of iptablesWithChain(host, family, "nat", "POSTROUTING")) {
+      iptables.change("nat", (saved) => staleLines(saved, network, isAlive));
+    }
+  }
+}
+
+/** Jumps to chains of containers that are not alive, and these chains. */
+export function staleLines(
+  saved: readonly string[],
+  network: string,
+  isAlive: (containerId: string) => boolean,
+): string[] {
+  const lines: string[] = [];
+  const chains: string[] = [];
+  for (const containerId of containersIn(saved, network)) {
+    const chain = masqueradeChain(network, containerId);
+    if (isAlive(containerId)) continue;
+    for (const jump of jumpsTo(saved, chain)) lines.push(deletion(jump));
+    if (hasChain(saved, chain)) chains.push(`-F ${chain}`, `-X ${chain}`);
+  }
+  return [...lines, ...chains];
+}
+
+/** The containers that comments of the network name. */
+function containersIn(saved: readonly string[], network: string): string[] {
+  const marker = `--comment "name: \\"${network}\\" id: \\"`;
+  const found: string[] = [];
+  for (const line of saved) {
+    const at = line.indexOf(marker);
+    if (at < 0) continue;
+    const rest = line.slice(at + marker.length);
+    const containerId = rest.slice(0, Math.max(0, rest.indexOf('\\"')));
+    if (containerId !== "" && !found.includes(containerId)) found.push(containerId);
+  }
+  return found;
+}

@@ -1,0 +1,197 @@
+/** Masquerading of attachments, shared by bridge and ptp: ensured on ADD, verified on CHECK, removed on DEL and GC. */
+
+import { drift } from "../../spec/errors.ts";
+import type { IpConfig } from "../../spec/result.ts";
+import type { Prefix } from "../ip/prefix.ts";
+import { KernelError } from "../linux/errno.ts";
+import type { NetlinkSocket } from "../netlink/socket.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import { addressDatum } from "../nftables/datum.ts";
+import { type Element, element } from "../nftables/element.ts";
+import { findElement, firstElements, keyOf, type ListedElement, scanElements } from "../nftables/elements.ts";
+import { generation, type ListedRule, type ListedSet, listRules, listSets, tableExists } from "../nftables/ruleset.ts";
+import type { NftSet } from "../nftables/set.ts";
+import { nftablesPresent } from "../nftables/support.ts";
+import { Transaction } from "../nftables/transaction.ts";
+import { userdataComment } from "../nftables/userdata.ts";
+import { type Attachment, keyOfTag, networkTag } from "../skel/attachment.ts";
+import type { Undo } from "../skel/undo.ts";
+import type { ValidAttachments } from "../skel/valid-attachments.ts";
+import type { MasqueradeBackend } from "./backend.ts";
+import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptables } from "./iptables.ts";
+import { collectReferenceRules, removeReferenceRules } from "./reference-rules.ts";
+import { chain, multicastRules, subnetRule, subnetSet, table } from "./rules.ts";
+
+/** How often a change is tried that others' changes keep overtaking. */
+const TRIES = 100;
+
+/** Masquerades the addresses; idempotent. Taken back when ADD fails. @throws KernelError */
+export function ensureMasquerade(
+  host: NetworkStack,
+  backend: MasqueradeBackend,
+  attachment: Attachment,
+  ips: readonly IpConfig[],
+  undo: Undo,
+): void {
+  undo.push("remove masquerading", () => removeMasquerade(host, attachment));
+  if (backend === "iptables") {
+    ensureInIptables(host, attachment, ips);
+    return;
+  }
+  for (const ip of ips) ensureElement(host.netfilter, attachment, ip.address);
+}
+
+/**
+ * The usual case first: set and rule are there, and only the address is added. Otherwise they are made, unless somebody else
+ * does so first.
+ */
+function ensureElement(socket: NetlinkSocket, attachment: Attachment, address: Prefix): void {
+  const set = subnetSet(attachment.network, address);
+  const own = addressElement(attachment, address);
+  for (let tries = 1; ; tries++) {
+    try {
+      if (replaceElement(socket, set.name, own)) return;
+      buildSubnet(socket, set, address, own);
+      return;
+    } catch (error) {
+      if (tries === TRIES || !isOvertaken(error)) throw error;
+    }
+  }
+}
+
+/** Makes what is missing of table, rules and set, and adds the element. @throws KernelError ERESTART, ENOENT when overtaken */
+function buildSubnet(socket: NetlinkSocket, set: NftSet, address: Prefix, own: Element): void {
+  const current = generation(socket);
+  const change = new Transaction();
+  const rules = listRules(socket, table, chain.name);
+  if (rules.length === 0) {
+    change.addTable(table, "Ferrule: what masquerades containers").addChain(table, chain);
+    for (const each of multicastRules()) change.addRule(table, chain.name, each);
+  }
+  change.addSet(table, set);
+  if (!rules.some((each) => each.comment === set.comment)) change.addRule(table, chain.name, subnetRule(set, address));
+  change.addElements(table, set.name, [own]).commit(socket, current);
+}
+
+/**
+ * Adds the element; false when there is no set. An address that somebody left behind is taken over, so that its comment names
+ * who has it now.
+ */
+function replaceElement(socket: NetlinkSocket, set: string, own: Element): boolean {
+  try {
+    new Transaction().createElements(table, set, [own]).commit(socket);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    if (!isErrno(error, "EEXIST")) throw error;
+  }
+  new Transaction().deleteElements(table, set, [own]).addElements(table, set, [own]).commit(socket);
+  return true;
+}
+
+function addressElement(attachment: Attachment, address: Prefix): Element {
+  return element([addressDatum(address.address)], { comment: attachment.tag });
+}
+
+/** Runs a change that read the ruleset first, again whenever somebody changed the ruleset in between. */
+function whileOvertaken(socket: NetlinkSocket, change: (generation: number) => void): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      change(generation(socket));
+      return;
+    } catch (error) {
+      if (tries === TRIES || !isOvertaken(error)) throw error;
+    }
+  }
+}
+
+/** The ruleset, or just what a change is about, is not any more what was read of it. */
+function isOvertaken(error: unknown): boolean {
+  return isErrno(error, "ERESTART") || isErrno(error, "ENOENT");
+}
+
+function isErrno(error: unknown, errno: string): boolean {
+  return error instanceof KernelError && error.errno === errno;
+}
+
+/** @throws CniError 102 naming the address that is not masqueraded */
+export function verifyMasquerade(
+  host: NetworkStack,
+  backend: MasqueradeBackend,
+  attachment: Attachment,
+  ips: readonly IpConfig[],
+): void {
+  if (backend === "iptables") {
+    verifyInIptables(host, attachment, ips);
+    return;
+  }
+  const rules = listRules(host.netfilter, table, chain.name);
+  for (const { address } of ips) {
+    const set = subnetSet(attachment.network, address);
+    const found = findElement(host.netfilter, table, set.name, addressElement(attachment, address));
+    if (found !== undefined && rules.some((each) => each.comment === set.comment)) continue;
+    throw drift(
+      `address ${address.toString()} of ${attachment.toString()} is not masqueraded: no rule in table inet ${table.name}`,
+    );
+  }
+}
+
+/** Removes what masquerades an attachment, in every backend and the reference's too. Absence is success. */
+export function removeMasquerade(host: NetworkStack, attachment: Attachment): void {
+  if (nftablesPresent(host)) {
+    removeWhere(host.netfilter, attachment.network, (tag) => keyOfTag(tag) === attachment.key);
+    removeReferenceRules(host, attachment);
+  }
+  removeFromIptables(host, attachment);
+}
+
+/** Removes what masquerades attachments of the network that are not alive. */
+export function collectMasquerade(host: NetworkStack, valid: ValidAttachments): void {
+  if (nftablesPresent(host)) {
+    removeWhere(host.netfilter, valid.network, (tag) => valid.isStale(tag));
+    collectReferenceRules(host, (key) => valid.isStale(key));
+  }
+  collectInIptables(host, valid.network, (containerId) => valid.holdsContainer(containerId));
+}
+
+function removeWhere(socket: NetlinkSocket, network: string, gone: (tag: string) => boolean): void {
+  for (const set of networkSets(socket, network)) {
+    whileOvertaken(socket, (): void => removeElements(socket, set, gone));
+  }
+}
+
+/** @throws KernelError ENOENT when somebody else removed one meanwhile: nothing is removed then */
+function removeElements(socket: NetlinkSocket, set: ListedSet, gone: (tag: string) => boolean): void {
+  const change = new Transaction();
+  for (const found of taggedElements(socket, set, gone)) change.deleteElements(table, set.name, [keyOf(found)]);
+  if (change.isEmpty) return;
+  change.commit(socket);
+  removeUnused(socket, set);
+}
+
+function networkSets(socket: NetlinkSocket, network: string): ListedSet[] {
+  const tag = networkTag(network);
+  return listSets(socket, table).filter((set) => set.comment?.startsWith(`${tag} `) ?? false);
+}
+
+function taggedElements(socket: NetlinkSocket, set: ListedSet, gone: (tag: string) => boolean): ListedElement[] {
+  const wanted = (userdata: Uint8Array): boolean => gone(userdataComment(userdata) ?? "");
+  return scanElements(socket, table, set.name, wanted) ?? [];
+}
+
+/** The last attachment of a subnet takes set and rule with it, and the last of all the table. */
+function removeUnused(socket: NetlinkSocket, set: ListedSet): void {
+  whileOvertaken(socket, (current: number): void => {
+    if ((firstElements(socket, table, set.name) ?? []).length > 0) return;
+    const change = new Transaction();
+    const sets = listSets(socket, table);
+    if (sets.every((each) => each.name === set.name)) {
+      if (tableExists(socket, table)) change.deleteTable(table);
+    } else if (sets.some((each) => each.name === set.name)) {
+      const rule = listRules(socket, table, chain.name).find((each: ListedRule) => each.comment === set.comment);
+      if (rule !== undefined) change.deleteRule(table, chain.name, rule.handle);
+      change.deleteSet(table, set.name);
+    }
+    change.commit(socket, current);
+  });
+}
