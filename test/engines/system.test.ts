@@ -1,6 +1,6 @@
 /** pkg/linux on both engines: ./probe.ts compiled as the plugins are, told to wait, run, lock and abort. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -87,6 +87,16 @@ describe.each(chosen)("the system calls of the %s engine", (engine) => {
     expect(run("run", "300", "", "/etc/passwd").stdout).toMatch(/^KernelError EACCES: /);
   });
 
+  test("a program that is still being written is started once it is finished", async () => {
+    const path = join(directory, "fresh");
+    copyFileSync("/bin/true", path);
+    const writer = openSync(path, "r+");
+    const child = start("run", "5000", "", path);
+    await setTimeout(200);
+    closeSync(writer);
+    expect(JSON.parse(await child.line())).toMatchObject({ status: 0, timedOut: false });
+  });
+
   test("a program is killed when we are", async () => {
     const child = start("orphan");
     const [, shell] = (await child.line()).split(" ");
@@ -103,6 +113,14 @@ describe.each(chosen)("the system calls of the %s engine", (engine) => {
     child.process.kill("SIGTERM");
     expect(await child.line()).toBe("taken back with time left");
     expect(await child.ended).toBe(0);
+  });
+
+  test.skipIf(engine !== "native")("SIGINT ends a wait in the same way", async () => {
+    const child = start("wait", "60000");
+    expect(await child.line()).toBe("armed");
+    child.process.kill("SIGINT");
+    expect(await child.line()).toBe("wait for nothing: stopped: SIGINT (SIGINT)");
+    expect(await child.line()).toBe("taken back with time left");
   });
 
   test("the deadline ends a wait in the same way", async () => {
@@ -140,6 +158,14 @@ describe.each(chosen)("the system calls of the %s engine", (engine) => {
     );
     expect(await first.line()).toBe("released");
     expect(await third.line()).toBe("locked");
+  });
+
+  test("a directory can be locked as well", async () => {
+    const first = start("lock", directory, "300");
+    expect(await first.line()).toBe("locked");
+    const second = start("lock", directory, "0");
+    expect(await first.line()).toBe("released");
+    expect(await second.line()).toBe("locked");
   });
 
   test("calls tell their results and errors", () => {

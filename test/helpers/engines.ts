@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { describe } from "vitest";
 
 export const projectRoot: string = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
@@ -39,4 +40,15 @@ function selectEngines(names: string): Suite[] {
     chosen.push(suite);
   }
   return chosen;
+}
+
+/** A test file for one engine alone, so that vitest can run engines side by side: declares its tests, or says why not. */
+export function describeEngine(name: "native" | "bun", declare: (engine: Suite) => void): void {
+  // Trying the tests themselves on the reference suite takes the place of the first engine.
+  const chosen = engines.find((each) => each.name === name) ?? (name === "native" ? engines.find((each) => each === reference) : undefined);
+  if (chosen === undefined) {
+    describe.skip(`${name}: not among FERRULE_ENGINES`, () => declare({ name, directory: "" }));
+    return;
+  }
+  describe(chosen.name, () => declare(chosen));
 }

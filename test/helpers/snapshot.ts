@@ -126,11 +126,15 @@ function plainLines(text: string): string[] {
   return text.split("\n").filter((line) => line.trim() !== "");
 }
 
+/** Members that never tell anything here, and only make differences hard to read. */
+const silent = /^num_[rt]x_queues$|^g[sr]o_|^tso_|^inet6_addr_gen|^mcast_|^multicast_|^nf_call_|^group_(fwd|addr)|^m(in|ax)_mtu$|_(id|port|cost)$|flood$/;
+
 /** Members that the kernel changes by itself. */
-const restless = /timer|^operstate$|^num_[rt]x_queues$|^gso_|^tso_|^gro_|^inet6_addr_gen|life_time$|^tentative$|^flags$|^link_netnsid$|^expires$|^used$/;
+const restless = /timer|^topology_change|^operstate$|life_time$|^tentative$|^flags$|^link_netnsid$|^expires$|^used$/;
 
 function stable(row: JsonRow): string {
   return JSON.stringify(row, (key, value) => {
+    if (silent.test(key)) return undefined;
     if (!restless.test(key)) return value;
     if (key !== "flags" || !Array.isArray(value)) return undefined;
     return value.filter((flag) => !["NO-CARRIER", "LOWER_UP", "linkdown", "dead"].includes(flag)).toSorted();
@@ -141,6 +145,8 @@ function addressLines(row: JsonRow): string[] {
   const lines: string[] = [];
   for (const address of row["addr_info"] ?? []) {
     if (address.scope === "link" && address.family === "inet6") continue;
+    // The kernel gives lo these when it first comes up, and lets it keep them.
+    if (address.local === "127.0.0.1" || address.local === "::1") continue;
     lines.push(`${row["ifname"]} ${stable(address)}`);
   }
   return lines.toSorted();

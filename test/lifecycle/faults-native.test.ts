@@ -1,0 +1,4 @@
+import { describeEngine } from "../helpers/engines.ts";
+import { faultMatrix } from "./faults.ts";
+
+describeEngine("native", faultMatrix);

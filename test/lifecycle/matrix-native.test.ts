@@ -1,0 +1,4 @@
+import { describeEngine } from "../helpers/engines.ts";
+import { lifeCycleMatrix } from "./matrix.ts";
+
+describeEngine("native", lifeCycleMatrix);

@@ -1,0 +1,102 @@
+/**
+ * The plugins of the life-cycle tests, one row each: a new plugin joins by adding a row. `lifecycle/matrix.test.ts` puts every row
+ * through all verbs, `lifecycle/faults.test.ts` through failures at every step.
+ */
+import type { Suite } from "../helpers/engines.ts";
+import type { NetworkPlugin, PluginConfig } from "../helpers/network.ts";
+import type { TestNode } from "../helpers/node.ts";
+
+export interface PluginCase {
+  /** Shown in test names. */
+  readonly name: string;
+  /** The oldest version of the specification in which this configuration makes sense. */
+  readonly since: string;
+  readonly config: PluginConfig;
+  readonly runtimeConfig?: (index: number) => object;
+  /** Configurations of the plugins that run before this one; theirs is the prevResult that it works on. */
+  readonly after?: readonly PluginConfig[];
+  /** "sandbox": makes or changes an interface there; "host": works beside it (an IPAM plugin alone, a port mapping). */
+  readonly works: "sandbox" | "host";
+  readonly ifName?: string;
+  /** CHECK cannot notice anything, so that it is not asked to fail. */
+  readonly checkSeesNothing?: true;
+  /** Makes what the configuration refers to on the node, such as a parent link. */
+  readonly prepare?: (node: TestNode) => Promise<void>;
+}
+
+const v4 = { type: "host-local", ranges: [[{ subnet: "10.22.0.0/24" }]], routes: [{ dst: "0.0.0.0/0" }] };
+const dual = {
+  type: "host-local",
+  ranges: [[{ subnet: "10.22.0.0/24" }], [{ subnet: "2001:db8:22::/64" }]],
+  routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
+};
+const gatewayBridge: PluginConfig = { type: "bridge", bridge: "cni0", isGateway: true, ipam: v4 };
+const gatewayBridgeDual: PluginConfig = { type: "bridge", bridge: "cni0", isGateway: true, ipam: dual };
+const mappings = (index: number): object => ({
+  portMappings: [
+    { hostPort: 8080 + index, containerPort: 80, protocol: "tcp" },
+    { hostPort: 8080 + index, containerPort: 53, protocol: "udp" },
+  ],
+});
+
+export const pluginCases: readonly PluginCase[] = [
+  { name: "loopback", since: "0.1.0", config: { type: "loopback" }, works: "sandbox", ifName: "lo" },
+  { name: "host-local", since: "0.1.0", config: { type: "host-local", ipam: v4 }, works: "host" },
+  { name: "host-local, both families", since: "0.1.0", config: { type: "host-local", ipam: dual }, works: "host" },
+  {
+    name: "static",
+    since: "0.1.0",
+    config: { type: "static", ipam: { type: "static", addresses: [{ address: "10.22.0.5/24", gateway: "10.22.0.1" }] } },
+    works: "host",
+    checkSeesNothing: true,
+  },
+  { name: "bridge", since: "0.1.0", config: gatewayBridge, works: "sandbox" },
+  { name: "bridge without IPAM", since: "0.3.0", config: { type: "bridge", bridge: "cni0" }, works: "sandbox" },
+  {
+    name: "bridge, both families, nftables masquerade",
+    since: "0.1.0",
+    config: { ...gatewayBridgeDual, ipMasq: true, ipMasqBackend: "nftables" },
+    works: "sandbox",
+  },
+  {
+    name: "bridge, both families, iptables masquerade",
+    since: "0.1.0",
+    config: { ...gatewayBridgeDual, ipMasq: true, ipMasqBackend: "iptables" },
+    works: "sandbox",
+  },
+  { name: "ptp", since: "0.1.0", config: { type: "ptp", ipam: v4 }, works: "sandbox" },
+  {
+    name: "ptp, both families, nftables masquerade",
+    since: "0.1.0",
+    config: { type: "ptp", ipMasq: true, ipMasqBackend: "nftables", ipam: dual },
+    works: "sandbox",
+  },
+  {
+    name: "ptp, both families, iptables masquerade",
+    since: "0.1.0",
+    config: { type: "ptp", ipMasq: true, ipMasqBackend: "iptables", ipam: dual },
+    works: "sandbox",
+  },
+  {
+    name: "portmap, nftables",
+    since: "0.3.0",
+    config: { type: "portmap", backend: "nftables", capabilities: { portMappings: true } },
+    after: [gatewayBridgeDual],
+    runtimeConfig: mappings,
+    works: "host",
+  },
+  {
+    name: "portmap, iptables",
+    since: "0.3.0",
+    config: { type: "portmap", backend: "iptables", capabilities: { portMappings: true } },
+    after: [gatewayBridgeDual],
+    runtimeConfig: mappings,
+    works: "host",
+  },
+];
+
+/** The list that a case's network is made of; the case's own plugin is the last. */
+export function pluginsOf(row: PluginCase, suite: Suite): NetworkPlugin[] {
+  const before: NetworkPlugin[] = (row.after ?? []).map((config) => ({ suite, config }));
+  return [...before, { suite, config: row.config, runtimeConfig: row.runtimeConfig }];
+}
