@@ -3,7 +3,7 @@
  * Source: include/uapi/linux/netlink.h (struct nlattr), Documentation/userspace-api/netlink/intro.rst.
  */
 import { type Codec, DecodeError } from "../codec/codec.ts";
-import type { Writer } from "../codec/writer.ts";
+import { Writer } from "../codec/writer.ts";
 
 const NLA_F_NESTED = 0x8000;
 const NLA_TYPE_MASK = 0x3fff;
@@ -74,7 +74,9 @@ export class Attributes {
 
   /** Appends an attribute given as number and bytes. */
   put(id: number, payload: Uint8Array): this {
-    this.out
+    const out = this.out ?? new Writer();
+    this.out = out;
+    out
       .u16(payload.length + HEADER_BYTES)
       .u16(id)
       .bytes(payload)

@@ -93,10 +93,12 @@ export interface BridgeSpec extends BridgeOptions {
   readonly mac?: string | undefined;
 }
 
-/** Creates a bridge. Kernels without VLAN filtering take it for granted that it is off. @throws KernelError */
+/** Creates a bridge. @throws KernelError; EEXIST, EOPNOTSUPP when the kernel lacks the VLAN filtering asked for */
 export function createBridge(stack: NetworkStack, spec: BridgeSpec): void {
   const { name, mtu, mac } = spec;
-  createLink(stack, { name, kind: "bridge", mtu, mac, data: bridgeData({ vlanFiltering: spec.vlanFiltering }) });
+  // A new bridge does not filter, and kernels that cannot refuse even to be told not to.
+  const vlanFiltering = spec.vlanFiltering === true ? true : undefined;
+  createLink(stack, { name, kind: "bridge", mtu, mac, data: bridgeData({ vlanFiltering }) });
 }
 
 /** Changes what a bridge does. @throws KernelError */
