@@ -88,7 +88,10 @@ export function renderError(error: CniError, cniVersion: string): string {
 
 /** An error's words, for messages that carry another error. */
 export function messageOf(error: unknown): string {
-  if (error instanceof CniError) return error.details === "" ? error.message : `${error.message} (${error.details})`;
-  if (error instanceof Error) return error.message;
-  return "unknown error";
+  return error instanceof Error ? wordsOf(error) : "unknown error";
+}
+
+function wordsOf(error: Error): string {
+  if (!(error instanceof CniError) || error.details === "") return error.message;
+  return `${error.message} (${error.details})`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { type JsonObject, kindOf, parseDocument } from "./json.ts";
+import { type JsonObject, kindOf, parseObject } from "./json.ts";
 
-const read = (text: string): JsonObject => parseDocument(text, "configuration").object;
+const read = (text: string): JsonObject => parseObject(text, "configuration");
 
 test("names match without regard to case, an exact match first", () => {
   expect(read('{"ISGATEWAY":true}').get("isGateway")).toBe(true);

@@ -47,17 +47,11 @@ export class JsonObject {
   }
 }
 
-/** A parsed document: as it came, and as an object to read by name. */
-export interface JsonDocument {
-  readonly json: unknown;
-  readonly object: JsonObject;
-}
-
 /**
  * Parses a document that must be one JSON object; null is an empty one, as in the reference.
  * @throws CniError 6 naming `subject`
  */
-export function parseDocument(text: string, subject: string): JsonDocument {
+export function parseObject(text: string, subject: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -73,7 +67,7 @@ export function parseDocument(text: string, subject: string): JsonDocument {
   if (object === undefined) {
     throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: expected a JSON object, found ${kindOf(value)}`);
   }
-  return { json: value, object };
+  return object;
 }
 
 /** A JSON value's kind in words, for error messages. */

@@ -100,7 +100,7 @@ const finished = {
   anything: [1, null],
 };
 
-const strict = (value: unknown): Keys => new Keys(value, "", new Problems(false));
+const strict = (value: unknown): Keys => Keys.of(value, "", new Problems(false));
 
 describe("values", () => {
   test("absent keys have their defaults", () => {
@@ -178,20 +178,20 @@ describe("mistakes", () => {
 
   test.each(mistakes)("%j is collected where it must not stop the work, and reads as absent", (value, message) => {
     const problems = new Problems(true);
-    everything(new Keys(value, "", problems));
+    everything(Keys.of(value, "", problems));
     expect([problems.found, problems.shape]).toEqual([[message], [message]]);
   });
 
   test("all are collected, and good keys keep their values", () => {
     const problems = new Problems(true);
-    const values = everything(new Keys({ mtu: "x", vlan: 5000, bridge: "br1" }, "", problems));
+    const values = everything(Keys.of({ mtu: "x", vlan: 5000, bridge: "br1" }, "", problems));
     expect(problems.found).toHaveLength(2);
     expect(values).toEqual({ ...defaults, text: "br1" });
   });
 
   test("what a plugin refuses itself is no matter of shape", () => {
     const problems = new Problems(true);
-    const keys = new Keys({}, "ipam", problems);
+    const keys = Keys.of({}, "ipam", problems);
     keys.refuse("start is after end", "rangeStart");
     keys.refuse("no range at all");
     expect(problems.found).toEqual(["ipam.rangeStart: start is after end", "ipam: no range at all"]);

@@ -24,15 +24,19 @@ export class Keys {
   private readonly problems: Problems;
   private readonly asked: KeyDescription[] = [];
 
-  /**
-   * `value` is the object; `path` leads error messages (`ipam.ranges[0]`).
-   * A value that is no object is a problem, and reads as an empty one.
-   */
-  constructor(value: unknown, path: string, problems: Problems) {
-    this.object = JsonObject.of(value);
+  /** `path` leads error messages (`ipam.ranges[0]`); an `object` that is not there reads as an empty one. */
+  constructor(object: JsonObject | undefined, path: string, problems: Problems) {
+    this.object = object;
     this.path = path;
     this.problems = problems;
-    if (this.object === undefined && value !== undefined) this.misshapen(`expected an object, found ${kindOf(value)}`);
+  }
+
+  /** The keys of a value that should be an object; one that is not is a problem, and reads as an empty one. */
+  static of(value: unknown, path: string, problems: Problems): Keys {
+    const object = JsonObject.of(value);
+    const keys = new Keys(object, path, problems);
+    if (object === undefined && value !== undefined) keys.misshapen(`expected an object, found ${kindOf(value)}`);
+    return keys;
   }
 
   /** Reports that the object, or the key `name` in it, cannot be used. Throws (code 7) unless problems are collected. */
@@ -174,7 +178,7 @@ export class Keys {
 
   /** An object with keys of its own; when absent its keys have their defaults. */
   members<T>(name: string, shape: (keys: Keys) => T, meaning: string): T {
-    const keys = new Keys(this.object?.get(name), this.at(name), this.problems);
+    const keys = Keys.of(this.object?.get(name), this.at(name), this.problems);
     const value = shape(keys);
     const members = keys.describe();
     this.note(name, "object", meaning, { members, required: members.some((key) => key.required) });
@@ -194,7 +198,7 @@ export class Keys {
       return items;
     }
     for (const item of value as unknown[]) {
-      items.push(shape(new Keys(item ?? {}, `${this.at(name)}[${items.length}]`, this.problems)));
+      items.push(shape(Keys.of(item ?? {}, `${this.at(name)}[${items.length}]`, this.problems)));
     }
     return items;
   }
@@ -220,7 +224,7 @@ export class Keys {
       const items: T[] = [];
       if (inner !== null && !Array.isArray(inner)) this.expected(path, "a list", inner);
       for (const item of Array.isArray(inner) ? (inner as unknown[]) : []) {
-        items.push(shape(new Keys(item ?? {}, `${this.at(path)}[${items.length}]`, this.problems)));
+        items.push(shape(Keys.of(item ?? {}, `${this.at(path)}[${items.length}]`, this.problems)));
       }
       lists.push(items);
     }

@@ -1,6 +1,6 @@
 /** The network configuration a plugin gets on stdin: what every plugin reads of it (SPEC section 1 and 2). */
 import { CniError, ErrorCode, invalidConfig } from "./errors.ts";
-import { JsonObject, kindOf, parseDocument } from "./json.ts";
+import { JsonObject, kindOf, parseObject } from "./json.ts";
 import { isIdentifier } from "./names.ts";
 
 /** One attachment that a GC request calls alive. */
@@ -14,8 +14,6 @@ const VALID_ATTACHMENTS = "cni.dev/valid-attachments";
 /** A decoded configuration; `text` is what a delegate gets, byte for byte. */
 export class NetworkConfig {
   readonly text: string;
-  /** The document as it was parsed, for a plugin's own keys. */
-  readonly json: unknown;
   readonly object: JsonObject;
   /** Empty when the configuration has none, which means 0.1.0. */
   readonly cniVersion: string;
@@ -27,9 +25,7 @@ export class NetworkConfig {
   /** @throws CniError 6 when it is not a JSON object, 7 when the name is missing or malformed */
   constructor(text: string) {
     this.text = text;
-    const document = parseDocument(text, "network configuration");
-    this.json = document.json;
-    this.object = document.object;
+    this.object = parseObject(text, "network configuration");
     this.name = textMember(this.object, "name");
     if (this.name === "") throw invalidConfig("missing network name", 'give the network configuration a "name"');
     if (!isIdentifier(this.name)) {

@@ -76,11 +76,12 @@ function shiftedLow(high: number, low: number, by: number): number {
 /** The lower-case hexadecimal digest of `data`, 128 digits. */
 export function sha512(data: Uint8Array): string {
   const message = padded(data);
-  const hash = new DataView(new ArrayBuffer(64));
+  const digest = new Uint8Array(64);
+  const hash = new DataView(digest.buffer);
   const initial = new DataView(INITIAL_HASH.buffer);
   for (let at = 0; at < 64; at += 4) hash.setUint32(at, initial.getUint32(at, true));
-  const schedule = new DataView(new ArrayBuffer(WORDS * 8));
-  const state = new DataView(new ArrayBuffer(64));
+  const schedule = new DataView(new Uint8Array(WORDS * 8).buffer);
+  const state = new DataView(new Uint8Array(64).buffer);
   for (let at = 0; at < message.byteLength; at += BLOCK_BYTES) {
     expand(message, at, schedule);
     for (let i = 0; i < 64; i += 4) state.setUint32(i, hash.getUint32(i));
@@ -92,7 +93,7 @@ export function sha512(data: Uint8Array): string {
       hash.setUint32(i + 4, sum.low);
     }
   }
-  return toHex(new Uint8Array(hash.buffer));
+  return toHex(digest);
 }
 
 /** The message with its padding: a one bit, zeros, and the length in bits (section 5.1.2). */

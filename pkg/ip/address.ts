@@ -124,7 +124,7 @@ function parseGroups(text: string, mayEndInFour: boolean): number[] | undefined 
       const view = viewOf(four);
       groups.push(view.getUint16(0, false), view.getUint16(2, false));
     } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
-      groups.push(Number.parseInt(part, 16));
+      groups.push(parseInt(part, 16));
     } else {
       return undefined;
     }

@@ -19,7 +19,7 @@ export function parseMac(text: string): Uint8Array | undefined {
   const out: number[] = [];
   for (const group of text.split(separator)) {
     if (group.length !== digits || !/^[0-9a-fA-F]+$/.test(group)) return undefined;
-    for (let at = 0; at < digits; at += 2) out.push(Number.parseInt(group.slice(at, at + 2), 16));
+    for (let at = 0; at < digits; at += 2) out.push(parseInt(group.slice(at, at + 2), 16));
   }
   return out.length === 6 || out.length === 8 || out.length === 20 ? new Uint8Array(out) : undefined;
 }

@@ -19,21 +19,22 @@ export function requestAddresses(delegates: Delegates, type: string, undo: Undo)
   );
 }
 
+/** A failed delegate gets its DEL (SPEC section 4); that this fails too does not hide the first error. */
 function addOrRelease(delegates: Delegates, type: string): Result {
   try {
     return delegates.add(type);
   } catch (error) {
-    releaseAfter(delegates, type, error);
+    const failure = releaseFailure(delegates, type);
+    if (failure !== "" && error instanceof CniError) throw error.withDetails(failure);
     throw error;
   }
 }
 
-/** A failed delegate gets its DEL (SPEC section 4); that this fails too does not hide the first error. */
-function releaseAfter(delegates: Delegates, type: string, error: unknown): void {
-  if (error instanceof CniError && error.code === ErrorCode.InvalidConfig) return;
+function releaseFailure(delegates: Delegates, type: string): string {
   try {
     delegates.del(type);
+    return "";
   } catch (failure) {
-    if (error instanceof CniError) throw error.withDetails(`DEL of ${type} failed too: ${messageOf(failure)}`);
+    return `DEL of ${type} failed too: ${messageOf(failure)}`;
   }
 }

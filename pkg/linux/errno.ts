@@ -136,3 +136,17 @@ export class KernelError extends Error {
     this.extack = extack;
   }
 }
+
+/** Whether what was caught is the kernel's refusal with this errno ("EEXIST"). */
+export function isKernelError(error: unknown, errno: string): boolean {
+  return error instanceof Error ? refusedWith(error, errno) : false;
+}
+
+function refusedWith(error: Error, errno: string): boolean {
+  return error instanceof KernelError && error.errno === errno;
+}
+
+/** Whether what was caught is an error of the file system with this code ("ENOENT"). */
+export function isFileError(error: unknown, code: string): boolean {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code === code : false;
+}

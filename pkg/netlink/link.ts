@@ -25,9 +25,18 @@ const NAME_BYTES = 15;
 const ALTERNATIVE_NAME_BYTES = 127;
 const IFINFOMSG_BYTES = 16;
 
-/** RFC 2863 states, IF_OPER_*, in the kernel's order. */
-const operationalStates = ["unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up"] as const;
-export type OperationalState = (typeof operationalStates)[number];
+/** RFC 2863 states. */
+export type OperationalState = "unknown" | "not-present" | "down" | "lower-layer-down" | "testing" | "dormant" | "up";
+/** IF_OPER_*, in the kernel's order. */
+const operationalStates: readonly OperationalState[] = [
+  "unknown",
+  "not-present",
+  "down",
+  "lower-layer-down",
+  "testing",
+  "dormant",
+  "up",
+];
 
 export interface Link {
   readonly index: number;

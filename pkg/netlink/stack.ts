@@ -28,13 +28,14 @@ export class NetworkStack {
 
   /** Links, addresses, routes. @throws KernelError */
   get route(): NetlinkSocket {
-    this.routeSocket ??= NetlinkSocket.open(NETLINK_ROUTE, this.namespace);
+    if (this.routeSocket === undefined) this.routeSocket = NetlinkSocket.open(NETLINK_ROUTE, this.namespace);
     return this.routeSocket;
   }
 
   /** nf_tables and connection tracking. @throws KernelError */
   get netfilter(): NetlinkSocket {
-    this.netfilterSocket ??= NetlinkSocket.open(NETLINK_NETFILTER, this.namespace);
+    if (this.netfilterSocket === undefined)
+      this.netfilterSocket = NetlinkSocket.open(NETLINK_NETFILTER, this.namespace);
     return this.netfilterSocket;
   }
 

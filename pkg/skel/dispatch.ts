@@ -11,10 +11,9 @@ import { findVersion, newestVersion, renderVersions, versionsSince } from "../..
 import { Delegates } from "../invoke/delegates.ts";
 import type { RunInProcess } from "../invoke/invoke.ts";
 import type { Outcome } from "../invoke/outcome.ts";
-import { KernelError } from "../linux/errno.ts";
-import { Interrupted } from "../linux/termination.ts";
 import { Attachment } from "./attachment.ts";
 import type { Plugin, Request } from "./plugin.ts";
+import { toCniError } from "./cni-error.ts";
 import { Sandbox } from "./sandbox.ts";
 import { ValidAttachments } from "./valid-attachments.ts";
 
@@ -155,24 +154,4 @@ function readPrevResult(verb: Verb, network: NetworkConfig, surroundings: Surrou
     surroundings.warn(`prevResult is ignored: ${messageOf(error)}`);
     return undefined;
   }
-}
-
-function toCniError(error: unknown): CniError {
-  if (error instanceof CniError) return error;
-  if (error instanceof KernelError) return new CniError(ErrorCode.Io, error.message);
-  if (error instanceof Interrupted)
-    return new CniError(ErrorCode.TryAgain, error.message, "what had been done is taken back");
-  if (error instanceof Error) return fromPlatform(error);
-  return new CniError(ErrorCode.Internal, "unknown error");
-}
-
-/** File errors are I/O; anything else here is a bug of ours. */
-function fromPlatform(error: Error): CniError {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return new CniError(ErrorCode.Io, error.message);
-  return new CniError(
-    ErrorCode.Internal,
-    error.message,
-    "this is a bug: please report it with the network configuration",
-  );
 }

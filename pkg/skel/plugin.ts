@@ -3,7 +3,7 @@
  * `definePlugin` is the only place that is generic in the configuration's type; behind it stands one plain `Plugin`.
  */
 import type { Environment } from "../../spec/environment.ts";
-import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
+import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { KeyDescription } from "../../spec/key-description.ts";
 import { Keys } from "../../spec/keys.ts";
 import type { NetworkConfig } from "../../spec/network-config.ts";
@@ -12,6 +12,8 @@ import type { Result } from "../../spec/result.ts";
 import type { Delegates } from "../invoke/delegates.ts";
 import { NetworkStack } from "../netlink/stack.ts";
 import type { Attachment } from "./attachment.ts";
+import { toCniError } from "./cni-error.ts";
+import { misspeltKeys } from "./misspelt.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { Teardown, Undo } from "./undo.ts";
 import type { ValidAttachments } from "./valid-attachments.ts";
@@ -25,6 +27,8 @@ export interface Call<C> {
   readonly environment: Environment;
   readonly delegates: Delegates;
   readonly host: NetworkStack;
+  /** Prints a line for people (stderr). */
+  readonly warn: (line: string) => void;
 }
 
 export interface Add<C> extends Call<C> {
@@ -116,7 +120,7 @@ export function definePlugin<C>(definition: PluginDefinition<C>): Plugin {
     },
     examine: (config: unknown): Problems => {
       const problems = new Problems(true);
-      definition.config(new Keys(config, "", problems));
+      definition.config(Keys.of(config, "", problems));
       return problems;
     },
     run: (request: Request, finish: (result: Result) => string): string => {
@@ -133,38 +137,11 @@ export function definePlugin<C>(definition: PluginDefinition<C>): Plugin {
 /** A bad configuration stops ADD, CHECK and STATUS; DEL and GC do what they can with what is good of it. */
 function readConfig<C>(definition: PluginDefinition<C>, request: Request): C {
   const problems = new Problems(request.verb === "DEL" || request.verb === "GC");
-  const keys = new Keys(request.network.json, "", problems);
+  const keys = new Keys(request.network.object, "", problems);
   const config = definition.config(keys);
   for (const problem of problems.found) request.warn(`${definition.type}: ignored in the configuration: ${problem}`);
-  if (request.verb === "ADD") warnOfMisspelt(definition.type, keys, request.warn);
+  if (request.verb === "ADD") for (const line of misspeltKeys(definition.type, keys)) request.warn(line);
   return config;
-}
-
-/** Keys of every network configuration, which a plugin need not ask for. */
-const commonKeys: readonly string[] = [
-  "args",
-  "capabilities",
-  "cniVersion",
-  "cniVersions",
-  "disableCheck",
-  "disableGC",
-  "dns",
-  "ipam",
-  "ipMasq",
-  "name",
-  "plugins",
-  "prevResult",
-  "runtimeConfig",
-  "type",
-];
-
-/** Unknown keys are somebody else's and pass; only one that looks like a slip of the pen is worth a word. */
-function warnOfMisspelt(type: string, keys: Keys, warn: (line: string) => void): void {
-  for (const name of keys.unasked()) {
-    if (commonKeys.includes(name) || name.startsWith("cni.dev/")) continue;
-    const meant = keys.meantBy(name);
-    if (meant !== undefined) warn(`${type}: unknown key "${name}" is ignored: did you mean "${meant}"?`);
-  }
 }
 
 function runVerb<C>(
@@ -173,15 +150,22 @@ function runVerb<C>(
   host: NetworkStack,
   finish: (result: Result) => string,
 ): string {
-  const { network, environment, delegates, attachment, sandbox, prevResult, valid } = request;
-  const config = readConfig(definition, request);
+  const call: Call<C> = {
+    config: readConfig(definition, request),
+    network: request.network,
+    environment: request.environment,
+    delegates: request.delegates,
+    host,
+    warn: request.warn,
+  };
+  const attachment = request.attachment;
+  const sandbox = request.sandbox;
+  const prevResult = request.prevResult;
   switch (request.verb) {
     case "ADD": {
       const undo = new Undo();
       try {
-        return finish(
-          definition.add({ config, network, environment, delegates, host, attachment, sandbox, prevResult, undo }),
-        );
+        return finish(definition.add({ ...call, attachment, sandbox, prevResult, undo }));
       } catch (error) {
         const failures = undo.run();
         if (failures.length === 0) throw error;
@@ -190,21 +174,21 @@ function runVerb<C>(
     }
     case "DEL": {
       const teardown = new Teardown();
-      definition.del({ config, network, environment, delegates, host, attachment, sandbox, prevResult, teardown });
+      definition.del({ ...call, attachment, sandbox, prevResult, teardown });
       reportFailures(`Cannot remove ${attachment.toString()} completely`, teardown);
       return "";
     }
     case "CHECK":
-      definition.check({ config, network, environment, delegates, host, attachment, sandbox, prevResult });
+      definition.check({ ...call, attachment, sandbox, prevResult });
       return "";
     case "GC": {
       const teardown = new Teardown();
-      definition.gc({ config, network, environment, delegates, host, valid, teardown });
-      reportFailures(`Cannot collect all that is stale on network ${network.name}`, teardown);
+      definition.gc({ ...call, valid: request.valid, teardown });
+      reportFailures(`Cannot collect all that is stale on network ${request.network.name}`, teardown);
       return "";
     }
     case "STATUS":
-      definition.status({ config, network, environment, delegates, host });
+      definition.status(call);
       return "";
   }
 }
@@ -212,8 +196,7 @@ function runVerb<C>(
 /** The first error stays the error; what could not be taken back is added to its details. */
 function incomplete(error: unknown, failures: readonly string[]): CniError {
   const left = `not taken back: ${failures.join("; ")}; DEL or GC removes it`;
-  if (error instanceof CniError) return error.withDetails(left);
-  return new CniError(ErrorCode.Io, messageOf(error), left);
+  return toCniError(error).withDetails(left);
 }
 
 function reportFailures(subject: string, teardown: Teardown): void {

@@ -3,6 +3,7 @@
  * an interface's name may have dots. Source: proc_sys(5), Documentation/networking/ip-sysctl.rst.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { isFileError } from "../linux/errno.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 
 const ROOT = "/proc/sys/";
@@ -22,9 +23,9 @@ export function writeSysctls(
   namespace: NetworkNamespace | undefined,
   rows: readonly (readonly [key: string, value: string])[],
 ): void {
-  inside(namespace, () => {
-    for (const [key, value] of rows) write(key, value);
-    return undefined;
+  inside(namespace, (): boolean => {
+    for (const row of rows) write(row[0], row[1]);
+    return true;
   });
 }
 
@@ -49,8 +50,7 @@ function pathOf(key: string): string {
 }
 
 function isAbsence(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === "ENOENT" || code === "ENOTDIR";
+  return isFileError(error, "ENOENT") || isFileError(error, "ENOTDIR");
 }
 
 function read(key: string): string | undefined {

@@ -2,7 +2,9 @@
 import { formatMac } from "../../pkg/ip/mac.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { randomBytes } from "../../pkg/linux/random.ts";
-import { changeLink, createBridge, deleteLink, enableVlanFiltering, findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
+import { changeBridge, createBridge } from "../../pkg/netlink/create-link.ts";
+import { changeLink, deleteLink, findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
+import { bridgeAttributes } from "../../pkg/netlink/link-attributes.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
 import { writeSysctl } from "../../pkg/sysctl/sysctl.ts";
@@ -27,7 +29,9 @@ export function ensureBridge(host: NetworkStack, config: BridgeConfig, undo: Und
   // Containers must not hand the host routes by router advertisements (CVE-2020-10749).
   writeSysctl(host.namespace, `net/ipv6/conf/${config.bridge}/accept_ra`, "0");
   if (config.promiscMode && !found.promiscuous) changeLink(host, found, { promiscuous: true });
-  if (config.usesVlans) enableVlanFiltering(host, found);
+  if (config.usesVlans && found.kindData?.get(bridgeAttributes.vlanFiltering) !== true) {
+    changeBridge(host, found, { vlanFiltering: true });
+  }
   if (!found.up) changeLink(host, found, { up: true });
   return found;
 }

@@ -62,8 +62,8 @@ function add(call: Add<BridgeConfig>): Result {
     if (config.isGateway) enableForwarding(host, result.ips);
   }
   if (!config.disableContainerInterface) awaitForwardingPort(host, pair.host);
-  const { ips, routes, dns } = addresses ?? { ips: [], routes: [], dns: noDns };
-  return withDns({ interfaces, ips, routes, dns }, config.dns);
+  if (addresses === undefined) return withDns({ interfaces, ips: [], routes: [], dns: noDns }, config.dns);
+  return withDns({ interfaces, ips: addresses.ips, routes: addresses.routes, dns: addresses.dns }, config.dns);
 }
 
 /** The kernel announces addresses when the link comes up, so that neighbours learn a reused address's new owner. */

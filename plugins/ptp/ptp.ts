@@ -87,7 +87,8 @@ function routeThroughHost(sandbox: NetworkStack, container: Link, ips: readonly 
 /** What the kernel added with the address. */
 function removeConnectedRoute(sandbox: NetworkStack, container: Link, address: Prefix): void {
   for (const route of listRoutes(sandbox, { family: address.family, table: MAIN_TABLE, linkIndex: container.index })) {
-    if (route.gateway === undefined && route.destination.equals(address.masked)) deleteRoute(sandbox, route);
+    if (route.gateway !== undefined || !route.destination.equals(address.masked)) continue;
+    deleteRoute(sandbox, { destination: route.destination, linkIndex: container.index, priority: route.priority });
   }
 }
 
