@@ -123,13 +123,13 @@ class Child {
       view.setInt16(12, POLLIN, true);
       view.setInt32(16, ended ? -1 : this.end, true);
       view.setInt16(20, POLLIN, true);
+      throwIfTerminated(this.operation); // a signal may have come since the last wait
       const left = Math.ceil(deadline - clockMs());
       if (!ended && left <= 0) return false;
       const ready = poll(entries, ended ? 0 : Math.min(left, LONGEST_POLL_MS));
       if (ready < 0) {
         const failure = errno();
         if (failure !== EINTR) throw new KernelError(this.operation, failure);
-        throwIfTerminated(this.operation);
         continue;
       }
       if (view.getInt16(6, true) !== 0) stdout.read();

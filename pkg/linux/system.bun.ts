@@ -18,6 +18,7 @@ const { symbols: c } = dlopen("libc.so.6", {
   flock: { args: ["i32", "i32"], returns: "i32" },
   poll: { args: ["ptr", "u32", "i32"], returns: "i32" },
   fstatfs: { args: ["i32", "ptr"], returns: "i32" },
+  futimens: { args: ["i32", "ptr"], returns: "i32" },
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
   memfd_create: { args: ["ptr", "u32"], returns: "i32" },
   ioctl: { args: ["i32", "usize", "ptr"], returns: "i32" },
@@ -35,6 +36,8 @@ const { symbols: c } = dlopen("libc.so.6", {
   eventfd_write: { args: ["i32", "u64"], returns: "i32" },
 });
 
+/** linux/stat.h: a time that stays as it is. */
+const UTIME_OMIT = 0x3ffffffen;
 const EINTR = 4;
 const EAGAIN = 11;
 const EBUSY = 16;
@@ -101,13 +104,32 @@ export function flock(fd: number, operation: number): number {
 }
 
 export function poll(entries: Uint8Array, timeoutMs: number): number {
-  return kept(c.poll(nonEmpty(entries), Math.floor(entries.length / 8), timeoutMs));
+  // The signals' eventfds are polled too: a signal that came just before the call must end it as well.
+  const count = Math.floor(entries.length / 8);
+  const all = new Uint8Array((count + state.armed.length) * 8);
+  all.set(entries.subarray(0, count * 8), 0);
+  for (const [i, signal] of state.armed.entries()) all.set(pollEntry(signal, 1 /* POLLIN */), (count + i) * 8);
+  const ready = kept(c.poll(nonEmpty(all), count + state.armed.length, timeoutMs));
+  if (ready < 0) return ready;
+  if (noteSignals()) {
+    state.errno = EINTR;
+    return -1;
+  }
+  entries.set(all.subarray(0, count * 8), 0);
+  return ready;
 }
 
 export function filesystemMagic(fd: number): number {
   const status = new Uint8Array(256); // struct statfs is 120 bytes, f_type first
   if (kept(c.fstatfs(fd, status)) < 0) return -1;
   return new DataView(status.buffer).getUint32(0, true);
+}
+
+export function setModificationTime(fd: number, seconds: number): number {
+  const times = new DataView(new ArrayBuffer(32)); // struct timespec[2]: access, modification
+  times.setBigInt64(8, UTIME_OMIT, true);
+  times.setBigInt64(16, BigInt(seconds), true);
+  return kept(c.futimens(fd, new Uint8Array(times.buffer)));
 }
 
 export function kill(pid: number, signal: number): number {
@@ -220,15 +242,20 @@ function drain(signal: number): boolean {
   return c.read(signal, new Uint8Array(8), 8) === 8;
 }
 
-export function signalReceived(): number {
-  if (state.firstSignal !== 0) return state.firstSignal;
+/** Whether a signal came since the last time. */
+function noteSignals(): boolean {
+  let any = false;
   for (const signal of state.armed) {
-    if (drain(signal)) {
-      state.firstSignal = signal;
-      return signal;
-    }
+    if (!drain(signal)) continue;
+    any = true;
+    if (state.firstSignal === 0) state.firstSignal = signal;
   }
-  return 0;
+  return any;
+}
+
+export function signalReceived(): number {
+  noteSignals();
+  return state.firstSignal;
 }
 
 export function alarm(milliseconds: number): number {

@@ -16,6 +16,7 @@ declare function c_flock(fd: number, operation: number): number;
 declare function c_kill(pid: number, signal: number): number;
 declare function c_poll(entries: Uint8Array, timeoutMs: number): number;
 declare function c_filesystem_magic(fd: number): number;
+declare function c_set_modification_time(fd: number, seconds: number): number;
 declare function c_pipe(fds: Uint8Array): number;
 declare function c_memfd(name: Uint8Array): number;
 declare function c_ioctl(fd: number, request: number, argument: Uint8Array): number;
@@ -91,6 +92,11 @@ export function poll(entries: Uint8Array, timeoutMs: number): number {
 /** f_type of the file system that the descriptor lies on (linux/magic.h). */
 export function filesystemMagic(fd: number): number {
   return c_filesystem_magic(fd);
+}
+
+/** `seconds` since 1970, without a fraction; the time of the last access stays. */
+export function setModificationTime(fd: number, seconds: number): number {
+  return c_set_modification_time(fd, seconds);
 }
 
 /**

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -42,6 +43,11 @@ int ferrule_poll(const uint8_t *entries, size_t length, int timeout_ms) {
 double ferrule_filesystem_magic(int fd) {
   struct statfs status;
   return fstatfs(fd, &status) < 0 ? -1 : (double)(uint32_t)status.f_type;
+}
+
+int ferrule_set_modification_time(int fd, double seconds) {
+  const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)seconds}};
+  return futimens(fd, times);
 }
 
 int ferrule_pipe(const uint8_t *fds, size_t length) {
