@@ -40,9 +40,19 @@ function main(words: readonly string[]): void {
   const substitute = chosen.includes("native") && !provideMusl();
   for (const engine of engines) {
     if (engine === "native" && substitute) continue;
-    if (chosen.includes(engine) || (engine === "bun" && substitute)) build(engine, hash, force);
+    if (chosen.includes(engine) || (engine === "bun" && substitute)) attempt(() => build(engine, hash, force));
   }
-  if (substitute) substituteBun();
+  if (substitute && process.exitCode !== 1) substituteBun();
+}
+
+/** One engine's failure does not keep the other from being built; the exit status tells it. */
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    console.error(`build: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
 }
 
 /** Over everything that the executables are made of: sources, bindings, recipe, and the compilers' versions. */
@@ -77,6 +87,7 @@ function build(engine: Engine, hash: string, force: boolean): void {
   }
   const start = performance.now();
   rmSync(stamp, { force: true });
+  if (engine === "native") removeSubstitute(directory);
   compile(engine, entry, executable);
   linkUnder(executable, join(directory, "bin"), names);
   writeFileSync(stamp, hash);
@@ -128,9 +139,12 @@ function substituteBun(): void {
   say("native: dist/native holds the Bun executable instead: it does the same, slower and with more memory.");
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  console.error(`build: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+/** A native build that fails must not leave the Bun executable behind in its place, where it would pass for native. */
+function removeSubstitute(directory: string): void {
+  const [native, bun] = [join(directory, "ferrule"), join(root, "dist/bun/ferrule")];
+  if (existsSync(native) && existsSync(bun) && statSync(native).ino === statSync(bun).ino) {
+    rmSync(directory, { recursive: true });
+  }
 }
+
+attempt(() => main(process.argv.slice(2)));
