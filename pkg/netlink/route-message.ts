@@ -13,8 +13,8 @@ const RTNEXTHOP_BYTES = 8;
 /** RTNH_F_ONLINK: the gateway is taken to be on the link, whatever the addresses say. */
 const ON_LINK = 4;
 
-/** RT_TABLE_COMPAT, RT_TABLE_MAIN */
-const TABLE_IN_ATTRIBUTE = 252;
+/** RT_TABLE_UNSPEC, RT_TABLE_MAIN */
+const TABLE_IN_ATTRIBUTE = 0;
 const MAIN_TABLE = 254;
 /** RTPROT_BOOT */
 const PROTOCOL_BOOT = 3;

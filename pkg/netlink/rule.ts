@@ -18,8 +18,8 @@ const GET_RULE = 34;
 const LOOK_UP_TABLE = 1;
 /** FIB_RULE_INVERT */
 const INVERTED = 2;
-/** RT_TABLE_COMPAT */
-const TABLE_IN_ATTRIBUTE = 252;
+/** RT_TABLE_UNSPEC */
+const TABLE_IN_ATTRIBUTE = 0;
 const HEADER_BYTES = 12;
 
 /** FRA_* */
