@@ -23,6 +23,7 @@ test("details are added to, and a message is led in", () => {
 
 test("an error's words carry its details", () => {
   expect(messageOf(drift("gone", "again"))).toBe("gone (again)");
+  expect([drift("gone", "again").words, new CniError(5, "x").words]).toEqual(["gone (again)", "x"]);
   expect([messageOf(new CniError(5, "x")), messageOf(new Error("y")), messageOf(1)]).toEqual([
     "x",
     "y",
