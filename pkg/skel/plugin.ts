@@ -3,7 +3,7 @@
  * `definePlugin` is the only place that is generic in the configuration's type; behind it stands one plain `Plugin`.
  */
 import type { Environment } from "../../spec/environment.ts";
-import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { CniError } from "../../spec/errors.ts";
 import type { KeyDescription } from "../../spec/key-description.ts";
 import { Keys } from "../../spec/keys.ts";
 import type { NetworkConfig } from "../../spec/network-config.ts";
@@ -175,7 +175,7 @@ function runVerb<C>(
     case "DEL": {
       const teardown = new Teardown();
       definition.del({ ...call, attachment, sandbox, prevResult, teardown });
-      reportFailures(`Cannot remove ${attachment.toString()} completely`, teardown);
+      teardown.finish(`Cannot remove ${attachment.toString()} completely`);
       return "";
     }
     case "CHECK":
@@ -184,7 +184,7 @@ function runVerb<C>(
     case "GC": {
       const teardown = new Teardown();
       definition.gc({ ...call, valid: request.valid, teardown });
-      reportFailures(`Cannot collect all that is stale on network ${request.network.name}`, teardown);
+      teardown.finish(`Cannot collect all that is stale on network ${request.network.name}`);
       return "";
     }
     case "STATUS":
@@ -197,13 +197,4 @@ function runVerb<C>(
 function incomplete(error: unknown, failures: readonly string[]): CniError {
   const left = `not taken back: ${failures.join("; ")}; DEL or GC removes it`;
   return toCniError(error).withDetails(left);
-}
-
-function reportFailures(subject: string, teardown: Teardown): void {
-  if (teardown.failures.length === 0) return;
-  throw new CniError(
-    ErrorCode.Io,
-    `${subject}: ${teardown.failures.join("; ")}`,
-    "what could be removed is removed; the call can be repeated",
-  );
 }

@@ -1,6 +1,7 @@
 /** What to take back when ADD fails, and how DEL and GC go on past failures. */
-import { messageOf } from "../../spec/errors.ts";
+import { CniError, messageOf } from "../../spec/errors.ts";
 import { throwIfTerminated } from "../linux/termination.ts";
+import { toCniError } from "./cni-error.ts";
 
 interface Step {
   readonly what: string;
@@ -38,14 +39,30 @@ export class Undo {
 
 /** Removal that tries every step and reports all failures at the end (DEL, GC). */
 export class Teardown {
-  readonly failures: string[] = [];
+  private readonly failures: CniError[] = [];
 
   /** Runs one step; a failure is kept, not thrown. */
   attempt(what: string, step: () => void): void {
     try {
       step();
     } catch (error) {
-      this.failures.push(`${what}: ${messageOf(error)}`);
+      this.failures.push(toCniError(error).during(what));
     }
+  }
+
+  /**
+   * Reports what failed, all of it, once every step has been tried.
+   * @throws CniError with the code of the first failure, led in by `subject`
+   */
+  finish(subject: string): void {
+    const first = this.failures.at(0);
+    if (first === undefined) return;
+    const words: string[] = [];
+    for (const failure of this.failures) words.push(failure.words);
+    throw new CniError(
+      first.code,
+      `${subject}: ${words.join("; ")}`,
+      "the other steps are done; the call can be repeated",
+    );
   }
 }

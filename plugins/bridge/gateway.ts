@@ -12,7 +12,7 @@ import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { describeInterface, type Interface, type IpConfig, plainRoute, type Result, type Route } from "../../spec/result.ts";
 import { hasPorts } from "./bridge-device.ts";
 import type { BridgeConfig } from "./config.ts";
-import { addUntaggedVlan } from "./vlan.ts";
+import { addUntaggedVlan, leaveVlans } from "./vlan.ts";
 
 /**
  * The IPAM result as this network uses it: every address with its gateway and the index of the container's interface, and
@@ -107,6 +107,8 @@ function ensureVlanGateway(host: NetworkStack, bridge: Link, config: BridgeConfi
   undo.push(`remove ${name}`, () => deleteLink(host, made));
   const port = requireLink(host, portName);
   changeLink(host, port, { masterIndex: bridge.index, up: true });
+  // Or the gateway would hear, and answer into its own VLAN, what is sent in the default one.
+  if (!config.preserveDefaultVlan) leaveVlans(host, port);
   addUntaggedVlan(host, port, config.vlan);
   changeLink(host, made, { up: true });
   return made;

@@ -36,13 +36,30 @@ const DEFAULT_MARK_BIT = 13;
 const LAST_PORT = 65535;
 
 export const config = (keys: Keys): PortmapConfig => {
-  const backend = keys.optionalChoice("backend", backends, "where the rules live; unset: nftables where the kernel has it");
-  const markBit = keys.optionalInteger("markMasqBit", "iptables: the bit (0-31) that marks what is masqueraded; 13 when unset", 0, 31);
-  const externalSetMarkChain = keys.text("externalSetMarkChain", "", "iptables: a chain of others that marks what is masqueraded");
+  const backend = keys.optionalChoice(
+    "backend",
+    backends,
+    "where the rules live; unset: nftables where the kernel has it",
+  );
+  const markBit = keys.optionalInteger(
+    "markMasqBit",
+    "iptables: the bit (0-31) that marks what is masqueraded; 13 when unset",
+    0,
+    31,
+  );
+  const externalSetMarkChain = keys.text(
+    "externalSetMarkChain",
+    "",
+    "iptables: a chain of others that marks what is masqueraded",
+  );
   const conditions4 = keys.texts("conditionsV4", "what IPv4 packets must match besides, in the backend's words");
   const conditions6 = keys.texts("conditionsV6", "what IPv6 packets must match besides, in the backend's words");
   if (markBit !== undefined && externalSetMarkChain !== "") {
-    keys.refuse("Cannot specify externalSetMarkChain and markMasqBit", "", "externalSetMarkChain marks by itself: leave markMasqBit out");
+    keys.refuse(
+      "Cannot specify externalSetMarkChain and markMasqBit",
+      "",
+      "externalSetMarkChain marks by itself: leave markMasqBit out",
+    );
   }
   const finished: PortmapConfig = {
     backend,
@@ -60,7 +77,11 @@ export const config = (keys: Keys): PortmapConfig => {
 
 function readMappings(keys: Keys): PortMapping[] {
   const mappings: PortMapping[] = [];
-  const read = keys.list("portMappings", readMapping, "ports of the host that lead to the container (capability portMappings)");
+  const read = keys.list(
+    "portMappings",
+    readMapping,
+    "ports of the host that lead to the container (capability portMappings)",
+  );
   for (const mapping of read) if (mapping !== undefined) mappings.push(mapping);
   return mappings;
 }
@@ -121,9 +142,17 @@ function nftablesOptions(config: PortmapConfig): string[] {
 function refuseMixture(keys: Keys, backend: Backend | undefined, iptables: string[], nftables: string[]): void {
   const advice = 'leave "backend" out, or say all of it in the words of one backend';
   if (backend === "nftables" && iptables.length > 0) {
-    keys.refuse(`nftables backend was requested but configuration contains iptables-specific options [${iptables.join(" ")}]`, "", advice);
+    keys.refuse(
+      `nftables backend was requested but configuration contains iptables-specific options [${iptables.join(" ")}]`,
+      "",
+      advice,
+    );
   } else if (backend === "iptables" && nftables.length > 0) {
-    keys.refuse(`iptables backend was requested but configuration contains nftables-specific options [${nftables.join(" ")}]`, "", advice);
+    keys.refuse(
+      `iptables backend was requested but configuration contains nftables-specific options [${nftables.join(" ")}]`,
+      "",
+      advice,
+    );
   } else if (iptables.length > 0 && nftables.length > 0) {
     const both = `[${iptables.join(" ")}] and nftables-specific options [${nftables.join(" ")}]`;
     keys.refuse(`configuration contains both iptables-specific options ${both}`, "", advice);

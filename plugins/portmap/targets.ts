@@ -56,7 +56,9 @@ export function targetsOf(mappings: readonly PortMapping[], containers: readonly
       const other = seen.get(end);
       if (other === mapping.containerPort) continue;
       if (other !== undefined) {
-        throw invalidConfig(`host port ${end} is mapped twice, to container ports ${other} and ${mapping.containerPort}`);
+        throw invalidConfig(
+          `host port ${end} is mapped twice, to container ports ${other} and ${mapping.containerPort}`,
+        );
       }
       seen.set(end, mapping.containerPort);
       targets.push({ mapping, container });

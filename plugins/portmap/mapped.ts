@@ -1,0 +1,32 @@
+/** A mapping as the kernel has it, without the container's names: what is left to know once its owner is gone. */
+import { Address } from "../../pkg/ip/address.ts";
+
+export interface Mapped {
+  /** IPPROTO_* */
+  readonly protocol: number;
+  readonly hostPort: number;
+  /** `undefined`: every address of the host. */
+  readonly hostIp: Address | undefined;
+  readonly container: Address;
+  readonly containerPort: number;
+}
+
+/** Bytes that each part of a concatenation fills. */
+const REGISTER = 4;
+
+/** An element of the ports' maps, laid out as rules.ts declares them; `undefined` when it is none. */
+export function decodeMapped(key: Uint8Array, data: Uint8Array): Mapped | undefined {
+  const width = data.length - REGISTER;
+  if (width !== 4 && width !== 16) return undefined;
+  const prefix = key.length - 2 * REGISTER;
+  if (prefix !== 0 && prefix !== width) return undefined;
+  const keys = new DataView(key.buffer, key.byteOffset, key.length);
+  const values = new DataView(data.buffer, data.byteOffset, data.length);
+  return {
+    protocol: keys.getUint8(prefix),
+    hostPort: keys.getUint16(prefix + REGISTER, false),
+    hostIp: prefix === 0 ? undefined : new Address(key.slice(0, width)),
+    container: new Address(data.slice(0, width)),
+    containerPort: values.getUint16(width, false),
+  };
+}

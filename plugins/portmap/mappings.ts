@@ -1,0 +1,319 @@
+/** Port mappings in nf_tables: ensured on ADD, verified on CHECK, removed on DEL and GC. What they look like: rules.ts. */
+import type { Prefix } from "../../pkg/ip/prefix.ts";
+import { KernelError } from "../../pkg/linux/errno.ts";
+import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import type { Element } from "../../pkg/nftables/element.ts";
+import {
+  findElement,
+  firstElements,
+  keyOf,
+  type ListedElement,
+  listElements,
+  scanElements,
+} from "../../pkg/nftables/elements.ts";
+import type { Rule } from "../../pkg/nftables/rule.ts";
+import { generation, listRules, listSets, tableExists } from "../../pkg/nftables/ruleset.ts";
+import { Transaction } from "../../pkg/nftables/transaction.ts";
+import { userdataComment } from "../../pkg/nftables/userdata.ts";
+import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
+import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
+import { isGone } from "./identity.ts";
+import { releaseLocalhost } from "./localhost.ts";
+import { decodeMapped, type Mapped } from "./mapped.ts";
+import {
+  conditionalChain,
+  holdsPorts,
+  isNeighbourSet,
+  LOCALNET,
+  localnetElement,
+  neighbourRule,
+  neighbourSet,
+  neighboursChain,
+  ownerKey,
+  type Placed,
+  standingChains,
+  standingSets,
+  table,
+  tableComment,
+} from "./rules.ts";
+
+/** How often a change is tried that others' changes keep overtaking. */
+const TRIES = 100;
+
+/** All that one attachment has in the table. */
+export interface Plan {
+  readonly attachment: Attachment;
+  readonly owner: Placed;
+  readonly ports: readonly Placed[];
+  readonly conditional: readonly Rule[];
+  readonly masqueraded: readonly Placed[];
+  readonly subnets: readonly Prefix[];
+  /** The interface whose route_localnet we turned on, if any. */
+  readonly localnet: string | undefined;
+}
+
+/**
+ * Maps the ports, all of them or none. What the attachment had before is replaced, and so are mappings of containers whose
+ * namespace is gone. @throws CniError 101 naming who holds a port; KernelError
+ */
+export function ensureMappings(host: NetworkStack, plan: Plan): void {
+  const socket = host.netfilter;
+  for (let tries = 1; ; tries++) {
+    try {
+      // The usual case: everything is there, and nothing is in the way.
+      if (tries % 2 === 1) addNew(new Transaction(), plan).commit(socket);
+      else rebuild(socket, plan);
+      return;
+    } catch (error) {
+      if (tries === TRIES || !(error instanceof KernelError)) throw error;
+      if (!["ENOENT", "EEXIST", "ERESTART"].includes(error.errno)) throw error;
+    }
+  }
+}
+
+function addNew(change: Transaction, plan: Plan): Transaction {
+  for (const each of [plan.owner, ...plan.ports, ...plan.masqueraded]) {
+    change.createElements(table, each.set, [each.element]);
+  }
+  for (const rule of plan.conditional) change.addRule(table, conditionalChain, rule);
+  if (plan.localnet !== undefined) change.addElements(table, LOCALNET, [localnetElement(plan.localnet)]);
+  return change;
+}
+
+/** Makes what is missing of the table, makes room, and adds. @throws KernelError ERESTART, ENOENT, EEXIST when overtaken */
+function rebuild(socket: NetlinkSocket, plan: Plan): void {
+  const current = generation(socket);
+  const change = new Transaction();
+  const taken = obstacles(socket, plan);
+  buildTable(socket, change, plan.subnets);
+  for (const each of taken) change.deleteElements(table, each.set, [each.element]);
+  const own = (tag: string): boolean => keyOfTag(tag) === plan.attachment.key;
+  for (const handle of conditionalHandles(socket, own)) change.deleteRule(table, conditionalChain, handle);
+  addNew(change, plan).commit(socket, current);
+}
+
+/** Declares everything that stands, which changes nothing where it is, and fills chains that have lost rules. */
+function buildTable(socket: NetlinkSocket, change: Transaction, subnets: readonly Prefix[]): void {
+  change.addTable(table, tableComment);
+  for (const set of standingSets()) change.addSet(table, set);
+  const chains = standingChains();
+  for (const { chain } of chains) change.addChain(table, chain);
+  for (const { chain, rules } of chains) {
+    if (rules.length === 0 || listRules(socket, table, chain.name).length === rules.length) continue;
+    change.flush(table, chain.name);
+    for (const rule of rules) change.addRule(table, chain.name, rule);
+  }
+  const present = listRules(socket, table, neighboursChain);
+  for (const subnet of subnets) {
+    const set = neighbourSet(subnet);
+    change.addSet(table, set);
+    if (!present.some((rule) => rule.comment === set.name)) {
+      change.addRule(table, neighboursChain, neighbourRule(set, subnet));
+    }
+  }
+}
+
+/** Elements that must go before the plan's can come: the attachment's own earlier ones, and what others left behind. */
+function obstacles(socket: NetlinkSocket, plan: Plan): Placed[] {
+  const found = new Obstacles();
+  const own = (tag: string): boolean => keyOfTag(tag) === plan.attachment.key;
+  if (findElement(socket, table, plan.owner.set, plan.owner.element) !== undefined) {
+    for (const each of taggedElements(socket, own)) found.add(each.set, keyOf(each.listed));
+  }
+  for (const each of [...plan.ports, ...plan.masqueraded]) {
+    const there = findElement(socket, table, each.set, each.element);
+    if (there === undefined) continue;
+    if (holdsPorts(each.set)) refuseIfTaken(socket, plan.attachment, each, there.comment ?? "");
+    found.add(each.set, keyOf(there));
+  }
+  return found.list;
+}
+
+/** Elements, each once. */
+class Obstacles {
+  readonly list: Placed[] = [];
+  private readonly seen = new Set<string>();
+
+  add(set: string, element: Element): void {
+    const name = `${set} ${element.key.text}`;
+    if (this.seen.has(name)) return;
+    this.seen.add(name);
+    this.list.push({ set, element });
+  }
+}
+
+/** @throws CniError 101 unless the holder is the attachment itself or gone */
+function refuseIfTaken(socket: NetlinkSocket, attachment: Attachment, wanted: Placed, tag: string): void {
+  const key = keyOfTag(tag) ?? "";
+  if (key === attachment.key || key === "") return;
+  const sought = ownerKey(key);
+  const owner = findElement(socket, table, sought.set, sought.element);
+  if (owner === undefined || isGone(new TextDecoder().decode(owner.own ?? new Uint8Array(0)))) return;
+  throw new CniError(
+    ErrorCode.Taken,
+    `Cannot map host port ${wanted.element.key.text}: it is held by ${holderNamed(tag)}`,
+    "remove that container, or map another port of the host; GC removes what dead containers left",
+  );
+}
+
+/** A tag is `<key> <network> <ifname> <container>`. */
+function holderNamed(tag: string): string {
+  const words = tag.split(" ");
+  return `container ${words.at(3) ?? "?"} (${words.at(2) ?? "?"}, network ${words.at(1) ?? "?"})`;
+}
+
+/** An element of some set or map, as the kernel has it. */
+interface Tagged {
+  readonly set: string;
+  readonly listed: ListedElement;
+}
+
+/** The elements whose owners are wanted, in all sets. */
+function taggedElements(socket: NetlinkSocket, wanted: (tag: string) => boolean): Tagged[] {
+  const found: Tagged[] = [];
+  for (const { name } of listSets(socket, table)) {
+    const ours = (userdata: Uint8Array): boolean => wanted(userdataComment(userdata) ?? "");
+    for (const listed of scanElements(socket, table, name, ours) ?? []) found.push({ set: name, listed });
+  }
+  return found;
+}
+
+function conditionalHandles(socket: NetlinkSocket, wanted: (tag: string) => boolean): number[] {
+  const handles: number[] = [];
+  for (const rule of listRules(socket, table, conditionalChain)) {
+    if (wanted(rule.comment ?? "")) handles.push(rule.handle);
+  }
+  return handles;
+}
+
+/** @throws CniError 102 naming the mapping that is not as ADD left it */
+export function verifyMappings(host: NetworkStack, plan: Plan): void {
+  const socket = host.netfilter;
+  for (const { chain, rules } of standingChains()) {
+    if (listRules(socket, table, chain.name).length < rules.length) {
+      throw drift(
+        `chain ${chain.name} of table inet ${table.name} has lost rules`,
+        "any ADD of portmap builds the table again",
+      );
+    }
+  }
+  for (const each of [plan.owner, ...plan.ports, ...plan.masqueraded]) verifyElement(socket, plan.attachment, each);
+  const own = (tag: string): boolean => keyOfTag(tag) === plan.attachment.key;
+  if (conditionalHandles(socket, own).length !== plan.conditional.length) {
+    throw drift(
+      `rules with conditions of ${plan.attachment.toString()} are missing in chain ${conditionalChain} of table inet ${table.name}`,
+    );
+  }
+  const present = listRules(socket, table, neighboursChain);
+  for (const subnet of plan.subnets) {
+    if (present.some((rule) => rule.comment === neighbourSet(subnet).name)) continue;
+    throw drift(
+      `connections from ${subnet.toString()} to mapped ports are not masqueraded: chain ${neighboursChain} lacks their rule`,
+    );
+  }
+}
+
+function verifyElement(socket: NetlinkSocket, attachment: Attachment, wanted: Placed): void {
+  const found = findElement(socket, table, wanted.set, wanted.element);
+  const where = `in ${wanted.set} of table inet ${table.name}`;
+  const what = `${wanted.element.key.text} of ${attachment.toString()}`;
+  if (found === undefined) throw drift(`${what} is missing ${where}`);
+  if (keyOfTag(found.comment ?? "") !== attachment.key) {
+    throw drift(`${what} belongs to ${holderNamed(found.comment ?? "")} ${where}`);
+  }
+  const data = wanted.element.data;
+  if (data !== undefined && !sameBytes(data.bytes, found.data ?? new Uint8Array(0))) {
+    throw drift(`${what} leads elsewhere than to ${data.text} ${where}`);
+  }
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  const view = new DataView(other.buffer, other.byteOffset, other.length);
+  for (const [at, byte] of one.entries()) if (view.getUint8(at) !== byte) return false;
+  return true;
+}
+
+/** Removes the attachment's mappings and tells what they were. Absence is success. */
+export function removeMappings(host: NetworkStack, attachment: Attachment): Mapped[] {
+  const sought = ownerKey(attachment.key);
+  if (findElement(host.netfilter, table, sought.set, sought.element) === undefined) return [];
+  return removeOwners(host, (tag) => keyOfTag(tag) === attachment.key);
+}
+
+/** Removes the mappings whose owners are stale, and tells what they were. */
+export function collectMappings(host: NetworkStack, isStale: (tag: string) => boolean): Mapped[] {
+  const owners = listElements(host.netfilter, table, ownerKey("").set) ?? [];
+  if (!owners.some((owner) => isStale(owner.comment ?? ""))) return [];
+  return removeOwners(host, isStale);
+}
+
+function removeOwners(host: NetworkStack, gone: (tag: string) => boolean): Mapped[] {
+  const socket = host.netfilter;
+  for (let tries = 1; ; tries++) {
+    try {
+      const found = taggedElements(socket, gone);
+      if (!deleteTableIfUnused(host, gone)) {
+        deleteTagged(socket, found, gone);
+        deleteTableIfUnused(host, gone); // others may have left in the same moment
+      }
+      return mappedOf(found);
+    } catch (error) {
+      if (tries === TRIES || !(error instanceof KernelError)) throw error;
+      if (!["ENOENT", "ERESTART"].includes(error.errno)) throw error;
+    }
+  }
+}
+
+/** The last one out takes the table along; false when there are other owners. @throws KernelError ERESTART when overtaken */
+function deleteTableIfUnused(host: NetworkStack, gone: (tag: string) => boolean): boolean {
+  const socket = host.netfilter;
+  const current = generation(socket);
+  const owners = ownerKey("").set;
+  const stays = (owner: ListedElement): boolean => !gone(owner.comment ?? "");
+  if ((firstElements(socket, table, owners) ?? []).some(stays)) return false;
+  if ((listElements(socket, table, owners) ?? []).some(stays)) return false;
+  if (!tableExists(socket, table)) return true;
+  const names: string[] = [];
+  for (const each of listElements(socket, table, LOCALNET) ?? []) names.push(interfaceName(each.key));
+  new Transaction().deleteTable(table).commit(socket, current);
+  for (const name of names) releaseLocalhost(host, name, (): boolean => tableExists(socket, table));
+  return true;
+}
+
+function interfaceName(key: Uint8Array): string {
+  return new TextDecoder().decode(key).split("\0").at(0) ?? "";
+}
+
+/** @throws KernelError ENOENT when somebody else removed one meanwhile: nothing is removed then */
+function deleteTagged(socket: NetlinkSocket, found: readonly Tagged[], gone: (tag: string) => boolean): void {
+  const change = new Transaction();
+  for (const { set, listed } of found) change.deleteElements(table, set, [keyOf(listed)]);
+  for (const handle of conditionalHandles(socket, gone)) change.deleteRule(table, conditionalChain, handle);
+  change.commit(socket);
+  for (const set of new Set(found.map((each: Tagged): string => each.set))) {
+    if (isNeighbourSet(set)) deleteNeighbourSetIfUnused(socket, set);
+  }
+}
+
+function deleteNeighbourSetIfUnused(socket: NetlinkSocket, set: string): void {
+  const current = generation(socket);
+  const rest = firstElements(socket, table, set);
+  if (rest === undefined || rest.length > 0) return;
+  const change = new Transaction();
+  for (const rule of listRules(socket, table, neighboursChain)) {
+    if (rule.comment === set) change.deleteRule(table, neighboursChain, rule.handle);
+  }
+  change.deleteSet(table, set).commit(socket, current);
+}
+
+function mappedOf(found: readonly Tagged[]): Mapped[] {
+  const mapped: Mapped[] = [];
+  for (const { set, listed } of found) {
+    if (!holdsPorts(set)) continue;
+    const each = decodeMapped(listed.key, listed.data ?? new Uint8Array(0));
+    if (each !== undefined) mapped.push(each);
+  }
+  return mapped;
+}
