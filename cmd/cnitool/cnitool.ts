@@ -2,7 +2,7 @@
  * cnitool: a container runtime's part played by hand, with the reference's arguments and variables. Its container ID follows from
  * the namespace's path, so that `del` finds what `add` made, whichever cnitool made it.
  */
-import { type Attachment, capabilityArgs } from "../../libcni/attachment.ts";
+import { type Attachment, noCapabilityArgs } from "../../libcni/attachment.ts";
 import type { AttachmentCache } from "../../libcni/cache.ts";
 import { loadNetworkList } from "../../libcni/config-directory.ts";
 import type { NetworkList } from "../../libcni/network-list.ts";
@@ -13,8 +13,8 @@ import type { RunInProcess } from "../../pkg/invoke/invoke.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
 import type { Environment } from "../../spec/environment.ts";
 import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
-import { parseDocument } from "../../spec/json.ts";
-import { type CommandLine, readCommandLine, usage } from "./command-line.ts";
+import { parseObject } from "../../spec/json.ts";
+import { type CommandLine, readCommandLine, UsageError, usage } from "./command-line.ts";
 
 /** What cnitool needs from the process around it. */
 export interface CnitoolSurroundings {
@@ -31,15 +31,13 @@ const DEFAULT_IFNAME = "eth0";
 
 /** Runs a command and says what to print and how to end. `words` follow the program's name. Never throws. */
 export function cnitool(words: readonly string[], surroundings: CnitoolSurroundings): Outcome {
-  const line = readCommandLine(words);
-  if ("reason" in line) {
-    if (line.reason === "") return { status: 0, stdout: usage, stderr: "" };
-    return { status: 1, stdout: "", stderr: `cnitool: ${line.reason}\n\n${usage}` };
-  }
   try {
+    const line = readCommandLine(words);
+    if (line === undefined) return { status: 0, stdout: usage, stderr: "" };
     return { status: 0, stdout: run(line, surroundings), stderr: "" };
   } catch (error) {
-    return { status: 1, stdout: "", stderr: `${wordsOf(error)}\n` };
+    const more = error instanceof UsageError ? `\n${usage}` : "";
+    return { status: 1, stdout: "", stderr: `${wordsOf(error)}\n${more}` };
   }
 }
 
@@ -95,7 +93,7 @@ function attachmentOf(line: CommandLine, surroundings: CnitoolSurroundings): Att
     netns,
     ifName,
     args: parsePairs(environment.get("CNI_ARGS")),
-    capabilityArgs: capabilityArgs(capabilities === "" ? {} : parseDocument(capabilities, "CAP_ARGS").json),
+    capabilityArgs: capabilities === "" ? noCapabilityArgs() : parseObject(capabilities, "CAP_ARGS"),
   };
 }
 

@@ -13,9 +13,12 @@ export interface CommandLine {
   readonly ifName: string;
 }
 
-/** What is wrong with the arguments, or that help is wanted (an empty reason). */
-export interface NoCommandLine {
-  readonly reason: string;
+/** The arguments are wrong. */
+export class UsageError extends Error {
+  constructor(reason: string) {
+    super(`cnitool: ${reason}`);
+    this.name = "UsageError";
+  }
 }
 
 export const usage: string = `cnitool: attaches a network namespace to a network, as a container runtime does
@@ -39,8 +42,8 @@ Environment:
   CNI_IFNAME    the same as --ifname
 `;
 
-/** Reads the words after the program's name. */
-export function readCommandLine(words: readonly string[]): CommandLine | NoCommandLine {
+/** Reads the words after the program's name; `undefined` when they ask for help. @throws UsageError */
+export function readCommandLine(words: readonly string[]): CommandLine | undefined {
   const positional: string[] = [];
   let ifName = "";
   let expectsIfName = false;
@@ -48,22 +51,22 @@ export function readCommandLine(words: readonly string[]): CommandLine | NoComma
     if (expectsIfName) {
       ifName = word;
       expectsIfName = false;
-    } else if (word === "-h" || word === "--help") return { reason: "" };
+    } else if (word === "-h" || word === "--help") return undefined;
     else if (word === "-i" || word === "--ifname") expectsIfName = true;
     else if (word.startsWith("--ifname=")) ifName = word.slice("--ifname=".length);
-    else if (word.startsWith("-")) return { reason: `unknown option ${word}` };
+    else if (word.startsWith("-")) throw new UsageError(`unknown option ${word}`);
     else positional.push(word);
   }
-  if (expectsIfName) return { reason: "--ifname needs the name of an interface" };
+  if (expectsIfName) throw new UsageError("--ifname needs the name of an interface");
   const name = positional[0] ?? "";
-  if (name === "help") return { reason: "" };
+  if (name === "help") return undefined;
   const command = commands.find((each) => each === name);
-  if (command === undefined) return { reason: name === "" ? "no command given" : `unknown command "${name}"` };
+  if (command === undefined) throw new UsageError(name === "" ? "no command given" : `unknown command "${name}"`);
   const network = positional[1] ?? "";
   const netns = positional[2] ?? "";
-  if (network === "") return { reason: `${command} needs the name of a network` };
-  if (netns === "" && needsNamespace(command)) return { reason: `${command} needs the path of a network namespace` };
-  if (positional.length > 3) return { reason: `one argument too many: ${positional[3] ?? ""}` };
+  if (network === "") throw new UsageError(`${command} needs the name of a network`);
+  if (netns === "" && needsNamespace(command)) throw new UsageError(`${command} needs the path of a network namespace`);
+  if (positional.length > 3) throw new UsageError(`one argument too many: ${positional[3] ?? ""}`);
   return { command, network, netns, ifName };
 }
 
