@@ -1,4 +1,6 @@
 /** The table of all plugins. A factory each: only the one that is run is built. */
+import { hostLocal } from "../../ipam/host-local/host-local.ts";
+import { staticIpam } from "../../ipam/static/static.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { bridge } from "../../plugins/bridge/bridge.ts";
 import { loopback } from "../../plugins/loopback/loopback.ts";
@@ -9,10 +11,14 @@ export function findOwnPlugin(name: string): Plugin | undefined {
   switch (name) {
     case "bridge":
       return bridge();
+    case "host-local":
+      return hostLocal();
     case "loopback":
       return loopback();
     case "ptp":
       return ptp();
+    case "static":
+      return staticIpam();
     default:
       return undefined;
   }

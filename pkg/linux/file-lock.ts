@@ -1,11 +1,14 @@
 /** An exclusive lock on a file, shared with every program that uses flock(2) on it, the reference suite among them. */
 import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
-import { errno, flock } from "#system";
+import { clockMs, errno, flock, poll } from "#system";
 import { KernelError } from "./errno.ts";
 import { Interrupted, throwIfTerminated } from "./termination.ts";
 
 const LOCK_EX = 2;
+const LOCK_NB = 4;
 const EINTR = 4;
+const EAGAIN = 11;
+const RETRY_MS = 5;
 
 /** Held until `release`, or until the process ends. */
 export class FileLock {
@@ -26,6 +29,23 @@ export class FileLock {
     } catch (error) {
       closeSync(descriptor);
       throw error;
+    }
+    return new FileLock(descriptor);
+  }
+
+  /** The same, for `waitMs` at most. @throws KernelError EAGAIN naming the holder when the lock is not free by then */
+  static acquireWithin(path: string, operation: string, waitMs: number, mode = 0o600): FileLock {
+    const descriptor = open(path, mode);
+    const deadlineMs = clockMs() + waitMs;
+    while (flock(descriptor, LOCK_EX | LOCK_NB) < 0) {
+      const failure = errno();
+      if (failure === EINTR || (failure === EAGAIN && clockMs() < deadlineMs)) {
+        poll(new Uint8Array(0), RETRY_MS);
+        continue;
+      }
+      const held = failure === EAGAIN ? `, held by ${holder(path)}` : "";
+      closeSync(descriptor);
+      throw new KernelError(`${operation}: waiting for the lock ${path}${held}`, failure);
     }
     return new FileLock(descriptor);
   }

@@ -1,0 +1,246 @@
+/**
+ * The reservations of one network as files, in the reference suite's format, so that both suites can work on one directory:
+ *
+ *   <dataDir>/<network>/10.1.0.5              who holds the address (reservation.ts)
+ *   <dataDir>/<network>/last_reserved_ip.0    the address that range set 0 gave last
+ *   <dataDir>/<network>/lock                  locked (flock) by whoever reads or writes the others
+ *   <dataDir>/.ferrule/<network>/             our index by attachment (attachment-index.ts)
+ */
+import { accessSync, constants, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { Address } from "../../pkg/ip/address.ts";
+import { FileLock } from "../../pkg/linux/file-lock.ts";
+import { messageOf } from "../../spec/errors.ts";
+import { AttachmentIndex } from "./attachment-index.ts";
+import { hasCode, linkIfFree, readIfThere, removeIfThere, replaceFile, writeSynced } from "./files.ts";
+import { formatOwner, type Owner, parseOwner, type Reservation, sameOwner } from "./reservation.ts";
+
+const LOCK_MODE = 0o750;
+
+/** Who holds an address, and since when. */
+export interface Holder {
+  readonly owner: Owner;
+  readonly ageSeconds: number;
+}
+
+/** An open store holds the network's lock; close it soon. */
+export class ReservationStore {
+  private readonly directory: string;
+  private readonly index: AttachmentIndex;
+  private readonly lock: FileLock;
+  private readonly warn: (line: string) => void;
+  /** The record that addresses are linked to, written before the lock was taken; empty when nothing is to be reserved. */
+  private readonly record: string;
+  private readonly recordOwner: Owner;
+  /** The directory's time while the index knows every reservation; below zero otherwise. */
+  private completeMs = -1;
+  private changed = false;
+
+  private constructor(
+    directory: string,
+    index: AttachmentIndex,
+    lock: FileLock,
+    record: string,
+    recordOwner: Owner,
+    warn: (line: string) => void,
+  ) {
+    this.directory = directory;
+    this.index = index;
+    this.lock = lock;
+    this.record = record;
+    this.recordOwner = recordOwner;
+    this.warn = warn;
+  }
+
+  /**
+   * Makes the directory when missing and waits for its lock. The owner's record is written and synced before, so that nobody
+   * else waits for the disk. @throws Interrupted naming who holds the lock when the call's time is up; file errors
+   */
+  static openFor(owner: Owner, dataDir: string, network: string, warn: (line: string) => void): ReservationStore {
+    mkdirSync(`${dataDir}/${network}`, { recursive: true, mode: 0o755 });
+    const index = AttachmentIndex.open(dataDir, network);
+    const record = writeSynced(index.directory, formatOwner(owner));
+    try {
+      const lock = FileLock.acquire(lockPath(dataDir, network), `reserve an address of ${network}`, LOCK_MODE);
+      return new ReservationStore(`${dataDir}/${network}`, index, lock, record, owner, warn);
+    } catch (error) {
+      removeIfThere(record);
+      throw error;
+    }
+  }
+
+  /** The store of a network that has reservations, or `undefined` when nothing was ever reserved. @throws as openFor */
+  static find(dataDir: string, network: string, warn: (line: string) => void): ReservationStore | undefined {
+    if (!isDirectory(`${dataDir}/${network}`)) return undefined;
+    const index = AttachmentIndex.open(dataDir, network);
+    const lock = FileLock.acquire(lockPath(dataDir, network), `read the reservations of ${network}`, LOCK_MODE);
+    return new ReservationStore(`${dataDir}/${network}`, index, lock, "", { containerId: "", ifName: "" }, warn);
+  }
+
+  /** Lets the next one in. What was changed is known to be in the index only from here on. */
+  close(): void {
+    try {
+      if (this.record !== "") removeIfThere(this.record);
+      if (this.changed && this.completeMs >= 0) this.index.keepComplete(this.completeMs);
+    } finally {
+      this.lock.release();
+    }
+  }
+
+  /** The addresses that an attachment holds, by the reservations themselves; found through the index. */
+  addressesOf(owner: Owner): Address[] {
+    const found: Address[] = [];
+    const scanned = this.completeMs >= 0 || this.resumeIndex() ? undefined : this.all();
+    for (const reservation of scanned ?? []) if (sameOwner(reservation.owner, owner)) found.push(reservation.address);
+    if (scanned !== undefined) return found;
+    for (const address of this.index.addressesOf(owner)) {
+      const holder = this.ownerOf(address);
+      if (holder !== undefined && sameOwner(holder, owner)) found.push(address);
+    }
+    return found;
+  }
+
+  /** Who holds an address; `undefined` when it is free. */
+  holderOf(address: Address): Holder | undefined {
+    const owner = this.ownerOf(address);
+    if (owner === undefined) return undefined;
+    const ageMs = Date.now() - statSync(this.pathOf(address)).mtimeMs;
+    return { owner, ageSeconds: Math.max(0, Math.floor(ageMs / 1000)) };
+  }
+
+  /** Reserves an address for the owner that the store was opened for; false when it is taken. */
+  reserve(address: Address, setIndex: number): boolean {
+    if (!linkIfFree(this.record, this.pathOf(address))) return false;
+    this.follow((): void => this.index.add(this.recordOwner, address));
+    replaceFile(this.lastPath(setIndex), address.toString(), this.index.directory);
+    return true;
+  }
+
+  /** Frees an address of `owner`; one that is free already is success, one that is another's is left alone. */
+  release(address: Address, owner: Owner): void {
+    const holder = this.ownerOf(address);
+    if (holder === undefined || !sameOwner(holder, owner)) return;
+    removeIfThere(this.pathOf(address));
+    this.follow((): void => this.index.remove(owner, address));
+  }
+
+  /** The address that a range set gave last. */
+  lastReserved(setIndex: number): Address | undefined {
+    return Address.parse((readIfThere(this.lastPath(setIndex)) ?? "").trim());
+  }
+
+  /** Every reservation, from the files themselves: as slow as there are many. Damaged ones are set aside. */
+  all(): Reservation[] {
+    const found: Reservation[] = [];
+    for (const name of readdirSync(this.directory)) {
+      const address = Address.parse(name);
+      const text = address === undefined ? undefined : readIfThere(`${this.directory}/${name}`);
+      if (address === undefined || text === undefined) continue;
+      const owner = parseOwner(text);
+      if (owner === undefined) this.setAside(name);
+      else found.push({ address, owner });
+    }
+    this.remakeIndex(found);
+    return found;
+  }
+
+  /** The names of all that is reserved: one look at the directory, no file is read. */
+  taken(): Set<string> {
+    const names = new Set<string>();
+    for (const address of takenIn(this.directory)) names.add(address.toString());
+    return names;
+  }
+
+  /** Whether the index can be used as an earlier call left it. */
+  private resumeIndex(): boolean {
+    if (!this.index.complete) return false;
+    this.completeMs = statSync(this.directory).mtimeMs;
+    return true;
+  }
+
+  /** Without the index everything still works, only slower: a full disk must not keep an address from being released. */
+  private remakeIndex(found: readonly Reservation[]): void {
+    this.completeMs = -1;
+    try {
+      this.index.rebuild(found);
+      this.index.markComplete();
+      this.resumeIndex();
+    } catch (error) {
+      this.warn(`host-local: the index ${this.index.directory} cannot be written: ${messageOf(error)}`);
+    }
+  }
+
+  /** Keeps the index in step with a change; where that fails it counts as incomplete from here on. */
+  private follow(step: () => void): void {
+    if (this.completeMs < 0) return;
+    const { completeMs } = this;
+    this.completeMs = -1;
+    try {
+      step();
+      this.completeMs = completeMs;
+      this.changed = true;
+    } catch (error) {
+      this.warn(`host-local: the index ${this.index.directory} cannot be written: ${messageOf(error)}`);
+    }
+  }
+
+  /** An empty file is what a crash of the reference suite or of the machine leaves; nobody can hold its address. */
+  private setAside(name: string): void {
+    this.warn(`host-local: ${this.directory}/${name} names no container: a crash left it; the address is free again`);
+    renameSync(`${this.directory}/${name}`, `${this.index.directory}/damaged-${name}`);
+  }
+
+  private ownerOf(address: Address): Owner | undefined {
+    return parseOwner(readIfThere(this.pathOf(address)) ?? "");
+  }
+
+  private pathOf(address: Address): string {
+    return `${this.directory}/${address.toString()}`;
+  }
+
+  private lastPath(setIndex: number): string {
+    return `${this.directory}/last_reserved_ip.${setIndex}`;
+  }
+}
+
+function lockPath(dataDir: string, network: string): string {
+  return `${dataDir}/${network}/lock`;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+function takenIn(directory: string): Address[] {
+  const addresses: Address[] = [];
+  for (const name of readdirSync(directory)) {
+    const address = Address.parse(name);
+    if (address !== undefined) addresses.push(address);
+  }
+  return addresses;
+}
+
+/**
+ * Whether an ADD could work here, without leaving anything: what is reserved, once the directory (or what it will be made in)
+ * can be written and its lock had within `waitMs`. @throws file errors; KernelError EAGAIN naming who holds the lock
+ */
+export function probeStore(dataDir: string, network: string, waitMs: number): Address[] {
+  const directory = `${dataDir}/${network}`;
+  if (!isDirectory(directory)) {
+    accessSync(nearestDirectory(dataDir), constants.W_OK);
+    return [];
+  }
+  accessSync(directory, constants.W_OK);
+  FileLock.acquireWithin(`${directory}/lock`, `lock the reservations of ${network}`, waitMs, LOCK_MODE).release();
+  return takenIn(directory);
+}
+
+function nearestDirectory(path: string): string {
+  let nearest = path;
+  while (nearest !== "" && !isDirectory(nearest)) nearest = nearest.slice(0, Math.max(0, nearest.lastIndexOf("/")));
+  return nearest === "" ? "/" : nearest;
+}
