@@ -11,7 +11,12 @@ function check(): number {
   let failures = 0;
   for (const plugin of ownPlugins()) {
     const path = `${pluginFolder(plugin.type)}/README.md`;
-    const text = existsSync(root + path) ? readFileSync(root + path, "utf8") : "";
+    if (!existsSync(root + path)) {
+      console.error(`${path} is missing; its table of keys: npm run readme-keys -- --print ${plugin.type}`);
+      failures += 1;
+      continue;
+    }
+    const text = readFileSync(root + path, "utf8");
     for (const problem of readmeProblems(text, plugin.describe())) {
       console.error(`${path}: ${problem}`);
       failures += 1;

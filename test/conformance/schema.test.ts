@@ -170,6 +170,19 @@ describe("documents that are not of their kind", () => {
     expect(validatorOf(`${kind}.schema.json`)({ ...document, ...more })).toBe(false);
   });
 
+  test.runIf(files.has("bridge.schema.json") && files.has("host-local.schema.json"))(
+    "the keys of our own plugins are checked inside a list, those of the IPAM plugin too",
+    () => {
+      const valid = validatorOf("network-config-list.schema.json");
+      const list = (bridge: object, ipam: object): boolean =>
+        valid({ name: "a", plugins: [{ type: "bridge", ...bridge, ipam: { type: "host-local", ...ipam } }] });
+      expect(list({ vlan: 100 }, { ranges: [[{ subnet: "10.1.0.0/16" }]] }), ajv.errorsText(valid.errors)).toBe(true);
+      expect(list({ vlan: 4095 }, {})).toBe(false);
+      expect(list({ isGateway: "true" }, {})).toBe(false);
+      expect(list({}, { ranges: [[{ subnet: "10.1.0.0" }]] })).toBe(false);
+    },
+  );
+
   test("a list with what runtimes write is of its kind", () => {
     const list = {
       cniVersion: "1.1.0",
