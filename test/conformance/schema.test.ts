@@ -115,7 +115,7 @@ function expectAgreement(
         accepted: found.length === 0,
       });
     }),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
 }
 

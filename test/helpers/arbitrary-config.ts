@@ -67,6 +67,15 @@ function goodItem(key: KeyDescription, mischief: Mischief): fc.Arbitrary<unknown
 }
 
 function goodText(key: KeyDescription): fc.Arbitrary<string> {
-  if (key.pattern !== "") return fc.stringMatching(new RegExp(key.pattern));
+  if (key.pattern !== "") return matching(key.pattern);
   return fc.string({ minLength: 1, maxLength: 8 });
+}
+
+/** Made once for each pattern: reading a long one takes fast-check a while. */
+const matches = new Map<string, fc.Arbitrary<string>>();
+
+function matching(pattern: string): fc.Arbitrary<string> {
+  const made = matches.get(pattern) ?? fc.stringMatching(new RegExp(pattern));
+  matches.set(pattern, made);
+  return made;
 }
