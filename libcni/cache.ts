@@ -113,7 +113,9 @@ export class AttachmentCache {
     const found: CachedAttachment[] = [];
     for (const name of this.fileNames()) {
       const record = this.tryRead(`${this.directory}/${name}`);
-      if (record !== undefined && fileName(record.network, record) === name) found.push(record);
+      if (record === undefined) continue;
+      const { network, containerId, ifName } = record;
+      if (fileName(network, { containerId, ifName }) === name) found.push(record);
     }
     return found;
   }
@@ -153,7 +155,7 @@ function fileName(network: string, id: AttachmentId): string {
 
 function decode(object: JsonObject): CachedAttachment {
   const result = object.get("result");
-  const config = fromBase64(textAt(object, "config"));
+  const config = fromBase64(textAt(object, "config")) ?? new Uint8Array(0);
   return {
     network: textAt(object, "networkName"),
     containerId: textAt(object, "containerId"),
@@ -161,7 +163,7 @@ function decode(object: JsonObject): CachedAttachment {
     netns: textAt(object, "netns"),
     args: argsAt(object),
     capabilityArgs: capabilityArgs(object.get("capabilityArgs")),
-    config: config === undefined ? "" : new TextDecoder().decode(config),
+    config: new TextDecoder().decode(config),
     result: result === undefined ? "" : JSON.stringify(result),
   };
 }

@@ -89,9 +89,11 @@ function chooseVersion(object: JsonObject): string {
   if (value === undefined) return own;
   if (!Array.isArray(value)) throw wrongType("invalid type for cniVersions:", value);
   let chosen = "";
-  for (const [index, entry] of (value as unknown[]).entries()) {
+  let index = 0;
+  for (const entry of value as unknown[]) {
     if (typeof entry !== "string") throw wrongType(`invalid type for cniVersions index ${index}:`, entry);
     if (isOurs(entry, `cniVersions entry ${entry} at index ${index}`)) chosen = newer(chosen, entry);
+    index += 1;
   }
   if (own !== "" && isOurs(own, `cniVersion ${own}`)) chosen = newer(chosen, own);
   return chosen === "" ? own : chosen;

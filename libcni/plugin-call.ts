@@ -2,9 +2,7 @@
 import { findPlugin } from "../pkg/invoke/find-plugin.ts";
 import { invoke, type RunInProcess } from "../pkg/invoke/invoke.ts";
 import type { Environment, Verb } from "../spec/environment.ts";
-import { CniError, ErrorCode, messageOf } from "../spec/errors.ts";
 import type { Attachment } from "./attachment.ts";
-import type { PluginConfig } from "./plugin-config.ts";
 
 export class PluginCaller {
   private readonly environment: Environment;
@@ -56,13 +54,4 @@ export class PluginCaller {
       .with("CNI_ARGS", args);
     return invoke(type, environment, request, this.inProcess);
   }
-}
-
-/** An error with the plugin and the verb in front, its code and details kept. */
-export function failedPlugin(error: unknown, plugin: PluginConfig, verb: "add" | "delete"): CniError {
-  return asCniError(error).during(`plugin ${plugin.describe()} failed (${verb})`);
-}
-
-export function asCniError(error: unknown): CniError {
-  return error instanceof CniError ? error : new CniError(ErrorCode.Io, messageOf(error));
 }

@@ -8,8 +8,9 @@ import { CniError, ErrorCode, messageOf } from "../spec/errors.ts";
 import { findVersion } from "../spec/versions.ts";
 import { type Attachment, type AttachmentId, requireAttachment, requireNetworkName } from "./attachment.ts";
 import type { AttachmentCache } from "./cache.ts";
+import { asCniError, failedPlugin, throwAll } from "./failure.ts";
 import type { NetworkList } from "./network-list.ts";
-import { asCniError, failedPlugin, PluginCaller } from "./plugin-call.ts";
+import { PluginCaller } from "./plugin-call.ts";
 import type { PluginConfig } from "./plugin-config.ts";
 import { convertCached, readPrinted } from "./plugin-result.ts";
 import { decodeVersions } from "./plugin-versions.ts";
@@ -273,15 +274,4 @@ function knowsCheck(list: NetworkList): boolean {
 
 function knowsGcAndStatus(list: NetworkList): boolean {
   return findVersion(list.cniVersion)?.gcAndStatus ?? false;
-}
-
-function throwAll(failures: readonly CniError[]): void {
-  const first = failures.at(0);
-  if (first === undefined) return;
-  if (failures.length === 1) throw first;
-  const lines: string[] = [];
-  for (const failure of failures) {
-    lines.push(failure.details === "" ? failure.message : `${failure.message}; ${failure.details}`);
-  }
-  throw new CniError(first.code, lines.join("\n"));
 }

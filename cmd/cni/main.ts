@@ -2,8 +2,11 @@
  * The one executable: the name it was started under, or its first argument, chooses the plugin or the tool.
  *   /opt/cni/bin/bridge            → the bridge plugin
  *   ferrule bridge                 → the same
+ *   cnitool, ferrule cnitool       → the tool
  */
 import { readFileSync } from "node:fs";
+import { lastWords, writeAll } from "#system";
+import { AttachmentCache } from "../../libcni/cache.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
 import { armTermination } from "../../pkg/linux/termination.ts";
 import { dispatch } from "../../pkg/skel/dispatch.ts";
@@ -11,7 +14,7 @@ import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { Environment } from "../../spec/environment.ts";
 import { CniError, ErrorCode, renderError } from "../../spec/errors.ts";
 import { newestVersion, versionsSince } from "../../spec/versions.ts";
-import { lastWords, writeAll } from "#system";
+import { cnitool } from "../cnitool/cnitool.ts";
 import { findOwnPlugin } from "./plugins.ts";
 import { version } from "./version.ts";
 
@@ -58,23 +61,49 @@ function runPlugin(plugin: Plugin, environment: Environment, readStdin: () => st
     readStdin,
     warn: (line: string): void => print(2, `${line}\n`),
     versionKnown: rememberLastWords,
-    runInProcess: (type: string, inner: Environment, stdin: string): Outcome | undefined => {
-      const own = findOwnPlugin(type);
-      return own === undefined ? undefined : runPlugin(own, inner, (): string => stdin);
-    },
+    runInProcess,
   });
+}
+
+function runInProcess(type: string, environment: Environment, stdin: string): Outcome | undefined {
+  const own = findOwnPlugin(type);
+  return own === undefined ? undefined : runPlugin(own, environment, (): string => stdin);
+}
+
+function runTool(words: readonly string[]): Outcome {
+  const environment = ownEnvironment();
+  armTermination(deadlineSeconds(environment) * 1000);
+  return cnitool(words, {
+    environment,
+    workingDirectory: process.cwd(),
+    runInProcess,
+    warn: (line: string): void => print(2, `cnitool: ${line}\n`),
+    cache: new AttachmentCache(),
+  });
+}
+
+function finish(outcome: Outcome): number {
+  print(2, outcome.stderr);
+  print(1, outcome.stdout);
+  return outcome.status;
 }
 
 /** What a plugin says when it is run by hand, and what nerdctl reads its version from. */
 function about(name: string): Outcome {
   const protocols = versionsSince(findOwnPlugin(name)?.since ?? "").join(", ");
-  return { status: 0, stdout: "", stderr: `CNI ${name} plugin v${version}\nCNI protocol versions supported: ${protocols}\n` };
+  return {
+    status: 0,
+    stdout: "",
+    stderr: `CNI ${name} plugin v${version}\nCNI protocol versions supported: ${protocols}\n`,
+  };
 }
 
 function main(): number {
   const words = commandLine();
   const startedAs = baseName(words[0] ?? "");
+  if (startedAs === "cnitool") return finish(runTool(words.slice(1)));
   const name = findOwnPlugin(startedAs) === undefined ? (words[1] ?? "") : startedAs;
+  if (name === "cnitool") return finish(runTool(words.slice(2)));
   const plugin = findOwnPlugin(name);
   if (plugin === undefined) {
     print(2, `ferrule v${version}: no plugin is called "${name === "" ? startedAs : name}"\n`);
@@ -89,9 +118,7 @@ function main(): number {
     rememberLastWords(newestVersion);
     outcome = runPlugin(plugin, environment, (): string => readFileSync(0, "utf8"));
   }
-  print(2, outcome.stderr);
-  print(1, outcome.stdout);
-  return outcome.status;
+  return finish(outcome);
 }
 
 process.exitCode = main();

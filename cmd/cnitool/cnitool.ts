@@ -5,6 +5,7 @@
 import { type Attachment, noCapabilityArgs } from "../../libcni/attachment.ts";
 import type { AttachmentCache } from "../../libcni/cache.ts";
 import { loadNetworkList } from "../../libcni/config-directory.ts";
+import { asCniError } from "../../libcni/failure.ts";
 import type { NetworkList } from "../../libcni/network-list.ts";
 import { prettyResult } from "../../libcni/plugin-result.ts";
 import { Runtime } from "../../libcni/runtime.ts";
@@ -12,7 +13,7 @@ import { sha512 } from "../../pkg/codec/sha512.ts";
 import type { RunInProcess } from "../../pkg/invoke/invoke.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
 import type { Environment } from "../../spec/environment.ts";
-import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
+import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { parseObject } from "../../spec/json.ts";
 import { type CommandLine, readCommandLine, UsageError, usage } from "./command-line.ts";
 
@@ -36,14 +37,10 @@ export function cnitool(words: readonly string[], surroundings: CnitoolSurroundi
     if (line === undefined) return { status: 0, stdout: usage, stderr: "" };
     return { status: 0, stdout: run(line, surroundings), stderr: "" };
   } catch (error) {
-    const more = error instanceof UsageError ? `\n${usage}` : "";
-    return { status: 1, stdout: "", stderr: `${wordsOf(error)}\n${more}` };
+    if (error instanceof UsageError) return { status: 1, stdout: "", stderr: `${error.message}\n\n${usage}` };
+    const { message, details } = asCniError(error);
+    return { status: 1, stdout: "", stderr: details === "" ? `${message}\n` : `${message}; ${details}\n` };
   }
-}
-
-function wordsOf(error: unknown): string {
-  if (!(error instanceof CniError)) return messageOf(error);
-  return error.details === "" ? error.message : `${error.message}; ${error.details}`;
 }
 
 function run(line: CommandLine, surroundings: CnitoolSurroundings): string {

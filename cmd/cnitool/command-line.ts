@@ -60,7 +60,7 @@ export function readCommandLine(words: readonly string[]): CommandLine | undefin
   if (expectsIfName) throw new UsageError("--ifname needs the name of an interface");
   const name = positional[0] ?? "";
   if (name === "help") return undefined;
-  const command = commands.find((each) => each === name);
+  const command = commandNamed(name);
   if (command === undefined) throw new UsageError(name === "" ? "no command given" : `unknown command "${name}"`);
   const network = positional[1] ?? "";
   const netns = positional[2] ?? "";
@@ -68,6 +68,11 @@ export function readCommandLine(words: readonly string[]): CommandLine | undefin
   if (netns === "" && needsNamespace(command)) throw new UsageError(`${command} needs the path of a network namespace`);
   if (positional.length > 3) throw new UsageError(`one argument too many: ${positional[3] ?? ""}`);
   return { command, network, netns, ifName };
+}
+
+function commandNamed(name: string): CommandName | undefined {
+  for (const command of commands) if (command === name) return command;
+  return undefined;
 }
 
 /** The others take one too, for the reference's cnitool wants it everywhere. */
