@@ -45,7 +45,9 @@ function selectEngines(names: string): Suite[] {
 /** A test file for one engine alone, so that vitest can run engines side by side: declares its tests, or says why not. */
 export function describeEngine(name: "native" | "bun", declare: (engine: Suite) => void): void {
   // Trying the tests themselves on the reference suite takes the place of the first engine.
-  const chosen = engines.find((each) => each.name === name) ?? (name === "native" ? engines.find((each) => each === reference) : undefined);
+  const chosen =
+    engines.find((each) => each.name === name) ??
+    (name === "native" ? engines.find((each) => each === reference) : undefined);
   if (chosen === undefined) {
     describe.skip(`${name}: not among FERRULE_ENGINES`, () => declare({ name, directory: "" }));
     return;

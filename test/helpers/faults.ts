@@ -13,13 +13,25 @@ export type Fault =
 
 /** "sendto fails with ENOMEM", for test names. */
 export function describeFault(fault: Fault): string {
-  return fault.kind === "error" ? `${fault.call} fails with ${fault.errno}` : `SIG${fault.signal} comes at ${fault.call}`;
+  return fault.kind === "error"
+    ? `${fault.call} fails with ${fault.errno}`
+    : `SIG${fault.signal} comes at ${fault.call}`;
 }
 
 /** The words to put before the executable so that the fault happens at the `nth` call. */
 export function inject(fault: Fault, nth: number): string[] {
   const what = fault.kind === "error" ? `error=${fault.errno}` : `signal=SIG${fault.signal}`;
-  return ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", `trace=${fault.call}`, "-e", `inject=${fault.call}:${what}:when=${nth}`];
+  return [
+    "strace",
+    "-f",
+    "-qqq",
+    "-o",
+    "/dev/null",
+    "-e",
+    `trace=${fault.call}`,
+    "-e",
+    `inject=${fault.call}:${what}:when=${nth}`,
+  ];
 }
 
 /** Counts a program's system calls by one run under strace. */
@@ -54,5 +66,8 @@ export class CallCounter {
 export function steps(count: number, limit: number): number[] {
   const all = Array.from({ length: count }, (_, index) => index + 1);
   if (count <= limit) return all;
-  return all.filter((_, index) => Math.floor((index * (limit - 1)) / (count - 1)) !== Math.floor(((index - 1) * (limit - 1)) / (count - 1)));
+  return all.filter(
+    (_, index) =>
+      Math.floor((index * (limit - 1)) / (count - 1)) !== Math.floor(((index - 1) * (limit - 1)) / (count - 1)),
+  );
 }

@@ -1,8 +1,8 @@
 /** The harness itself: what the other end-to-end tests rely on. */
 import { describe, expect, test } from "vitest";
-import { callPlugin } from "./plugin.ts";
 import { engines } from "./engines.ts";
 import { TestNode } from "./node.ts";
+import { callPlugin } from "./plugin.ts";
 import { expectSame, snapshot } from "./snapshot.ts";
 
 describe("TestNode", () => {
@@ -58,7 +58,11 @@ describe("snapshot", () => {
 describe.each(engines)("$name", (engine) => {
   test("a call's failure is an error object", async () => {
     await using node = await TestNode.create();
-    const call = await callPlugin(node, engine, "loopback", "ADD", { cniVersion: "1.0.0", name: "net", type: "loopback" });
+    const call = await callPlugin(node, engine, "loopback", "ADD", {
+      cniVersion: "1.0.0",
+      name: "net",
+      type: "loopback",
+    });
     call.expectError(4, /CNI_CONTAINERID/);
   });
 });

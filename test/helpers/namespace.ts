@@ -21,16 +21,22 @@ export class Namespace {
     this.enter = enter ?? ["nsenter", `--net=${this.path}`];
   }
 
-  /** A fresh one with `lo` down, as runtimes make them. */
+  /**
+   * One with `lo` down, as runtimes make them; it has been up once, for then the kernel gives it addresses, a route and a qdisc
+   * that it keeps, which nobody can take back.
+   */
   static async create(label: string): Promise<Namespace> {
     const name = await Namespace.add(label);
+    await runSuccessfully(["ip", "-n", name, "-batch", "-"], { stdin: "link set lo up\nlink set lo down\n" });
     return new Namespace(name);
   }
 
   /** Makes a namespace of a name not used before and tells the name. */
   protected static async add(label: string): Promise<string> {
     if (process.env["FERRULE_ISOLATED"] !== "1") {
-      throw new Error("this test makes network namespaces and must not do so on the machine itself: run it by `npm test -- FILE`");
+      throw new Error(
+        "this test makes network namespaces and must not do so on the machine itself: run it by `npm test -- FILE`",
+      );
     }
     made += 1;
     const name = `${label}-${process.pid}-${made}`;

@@ -78,7 +78,13 @@ export class TestNetwork {
   }
 
   /** Calls one plugin of the list. */
-  async call(position: number, verb: Verb, attachment?: TestAttachment, more: object = {}, call: CallVariables = {}): Promise<PluginCall> {
+  async call(
+    position: number,
+    verb: Verb,
+    attachment?: TestAttachment,
+    more: object = {},
+    call: CallVariables = {},
+  ): Promise<PluginCall> {
     const plugin = this.plugins[position];
     if (plugin === undefined) throw new Error(`the network has no plugin ${position}`);
     const variables: CallVariables = {
@@ -89,7 +95,14 @@ export class TestNetwork {
       path: plugin.path,
       ...call,
     };
-    return callPlugin(this.node, plugin.suite, plugin.config.type, verb, this.config(position, attachment, more), variables);
+    return callPlugin(
+      this.node,
+      plugin.suite,
+      plugin.config.type,
+      verb,
+      this.config(position, attachment, more),
+      variables,
+    );
   }
 
   /** ADD by the plugins before number `end` (all when left out); all must succeed. */

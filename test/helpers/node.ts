@@ -14,7 +14,13 @@ import { Background } from "./background.ts";
 import { Namespace } from "./namespace.ts";
 
 /** Where plugins keep files; each node sees its own. */
-export const stateDirectories: readonly string[] = ["/var/lib/cni", "/run/cni", "/run/ferrule", "/run/xtables", "/etc/cni"];
+export const stateDirectories: readonly string[] = [
+  "/var/lib/cni",
+  "/run/cni",
+  "/run/ferrule",
+  "/run/xtables",
+  "/etc/cni",
+];
 
 export class TestNode extends Namespace {
   /** A directory of this node alone, for data, configurations and fake plugins. */
@@ -30,7 +36,7 @@ export class TestNode extends Namespace {
   }
 
   /** A node with `lo` up and nothing else. */
-  static async create(label = "node"): Promise<TestNode> {
+  static override async create(label = "node"): Promise<TestNode> {
     const name = await Namespace.add(label);
     const directory = await mkdtemp(join(tmpdir(), "ferrule-node-"));
     const mounts: string[] = [];

@@ -48,7 +48,9 @@ export class PluginCall {
     try {
       return JSON.parse(this.stdout);
     } catch (_) {
-      throw new Error(`${this.description}: stdout is not one JSON document (status ${this.status}):\n${this.stdout}\n${this.stderr}`);
+      throw new Error(
+        `${this.description}: stdout is not one JSON document (status ${this.status}):\n${this.stdout}\n${this.stderr}`,
+      );
     }
   }
 
@@ -72,7 +74,8 @@ export class PluginCall {
     expect(codes, `code of ${this.stdout}`).toContain(error.code);
     expect(typeof error.msg, `msg of ${this.stdout}`).toBe("string");
     expect(error.msg).not.toBe("");
-    if (text !== undefined) expect(`${error.msg}\n${error.details ?? ""}`, `message of ${this.description}`).toMatch(text);
+    if (text !== undefined)
+      expect(`${error.msg}\n${error.details ?? ""}`, `message of ${this.description}`).toMatch(text);
     return error;
   }
 

@@ -31,7 +31,8 @@ export function expectResultShape(result: Json, version: string): void {
   for (const ip of result.ips ?? []) {
     if (shape === "040") expect(ip.version, "0.3.0 to 0.4.0 tell the family").toMatch(/^[46]$/);
     else expect(ip, "since 1.0.0 the family is not told").not.toHaveProperty("version");
-    if (ip.interface !== undefined) expect(result.interfaces[ip.interface], "an address's interface is in the list").toBeDefined();
+    if (ip.interface !== undefined)
+      expect(result.interfaces[ip.interface], "an address's interface is in the list").toBeDefined();
   }
 }
 

@@ -42,7 +42,10 @@ const sections: readonly (readonly [name: string, command: string])[] = [
   ["ip6tables", "ip6tables-save"],
   ["legacy", "test ! -s /proc/net/ip_tables_names || iptables-legacy-save"],
   ["legacy6", "test ! -s /proc/net/ip6_tables_names || ip6tables-legacy-save"],
-  ["sysctl", `cd /proc/sys && grep -sH . ${[...globalSysctls, ...interfaceSysctls.map((each) => `net/${each}`)].join(" ")}`],
+  [
+    "sysctl",
+    `cd /proc/sys && grep -sH . ${[...globalSysctls, ...interfaceSysctls.map((each) => `net/${each}`)].join(" ")}`,
+  ],
 ];
 const script = sections.map(([, command]) => `(${command}) 2>/dev/null; printf '\\036'`).join("\n");
 
@@ -102,7 +105,10 @@ function sectionLines(name: string, text: string): string[] {
       return rows(text).flatMap(addressLines);
     case "route4":
     case "route6":
-      return rows(text).filter(isRouteOfSomebody).map((row) => stable(row)).toSorted();
+      return rows(text)
+        .filter(isRouteOfSomebody)
+        .map((row) => stable(row))
+        .toSorted();
     case "rule4":
     case "rule6":
     case "qdisc":
@@ -127,7 +133,8 @@ function plainLines(text: string): string[] {
 }
 
 /** Members that never tell anything here, and only make differences hard to read. */
-const silent = /^num_[rt]x_queues$|^g[sr]o_|^tso_|^inet6_addr_gen|^mcast_|^multicast_|^nf_call_|^group_(fwd|addr)|^m(in|ax)_mtu$|_(id|port|cost)$|flood$/;
+const silent =
+  /^num_[rt]x_queues$|^g[sr]o_|^tso_|^inet6_addr_gen|^mcast_|^multicast_|^nf_call_|^group_(fwd|addr)|^m(in|ax)_mtu$|_(id|port|cost)$|flood$/;
 
 /** Members that the kernel changes by itself. */
 const restless = /timer|^topology_change|^operstate$|life_time$|^tentative$|^flags$|^link_netnsid$|^expires$|^used$/;
@@ -152,9 +159,10 @@ function addressLines(row: JsonRow): string[] {
   return lines.toSorted();
 }
 
-/** The kernel's own IPv6 link-local and multicast routes come and go with the carrier. */
+/** The kernel's own IPv6 routes come and go with the carrier, and when duplicate address detection ends. */
 function isRouteOfSomebody(row: JsonRow): boolean {
-  return !/^(fe80|ff00)::/.test(String(row["dst"]));
+  const madeByKernel = row["table"] === "local" && String(row["dst"]).includes(":");
+  return !madeByKernel && !/^(fe80|ff00)::/.test(String(row["dst"]));
 }
 
 /** Files that remember only where to go on, which an undone ADD need not set back. */

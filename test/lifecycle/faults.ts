@@ -21,6 +21,7 @@ const kernelFaults: readonly Fault[] = [
   { kind: "error", call: "setns", errno: "EPERM" },
   { kind: "signal", call: "sendto", signal: "KILL" },
   { kind: "signal", call: "sendto", signal: "TERM" },
+  { kind: "signal", call: "recvfrom", signal: "TERM" },
 ];
 
 /** Calls on files, which Bun makes for itself too, from other threads. */
@@ -94,7 +95,8 @@ class Stage {
   /** Deletes a container wholly; whether all DELs succeeded. */
   async removed(container: TestAttachment): Promise<boolean> {
     const calls: PluginCall[] = [];
-    for (const position of [...this.network.plugins.keys()].toReversed()) calls.push(await this.network.delOne(position, container));
+    for (const position of [...this.network.plugins.keys()].toReversed())
+      calls.push(await this.network.delOne(position, container));
     return calls.every((call) => call.status === 0);
   }
 
@@ -118,7 +120,8 @@ class Stage {
 
 /** What is wrong with how a call ended, or nothing. Told to end before it can notice, a process just ends. */
 function unruly(call: PluginCall, fault: Fault): string {
-  if (fault.kind === "signal" && fault.signal === "KILL") return call.status === 0 || call.status === 137 ? "" : `status ${call.status}`;
+  if (fault.kind === "signal" && fault.signal === "KILL")
+    return call.status === 0 || call.status === 137 ? "" : `status ${call.status}`;
   if (fault.kind === "signal" && call.status === 143 && call.stdout === "") return "";
   if (call.status !== 0 && call.status !== 1) return `ended with status ${call.status}: ${call.stdout} ${call.stderr}`;
   // The result could not be written: then no error can be either.
@@ -171,7 +174,14 @@ async function faultyDel(stage: Stage, container: TestAttachment, fault: Fault, 
 type Attempt = (stage: Stage, container: TestAttachment, fault: Fault, nth: number) => Promise<string>;
 
 /** Tries a fault at each step, on a fresh stage after each failure. */
-async function tryAllSteps(row: PluginCase, engine: Suite, version: string, verb: "ADD" | "DEL", fault: Fault, attempt: Attempt): Promise<void> {
+async function tryAllSteps(
+  row: PluginCase,
+  engine: Suite,
+  version: string,
+  verb: "ADD" | "DEL",
+  fault: Fault,
+  attempt: Attempt,
+): Promise<void> {
   const failures: string[] = [];
   let stage = await Stage.create(row, engine, version);
   try {

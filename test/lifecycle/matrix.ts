@@ -159,7 +159,10 @@ export function lifeCycleMatrix(engine: Suite): void {
         test("CHECK is refused: this version does not know it", async () => {
           await using node = await TestNode.create();
           const network = new TestNetwork(node, version, pluginsOf(row, engine));
-          (await network.checkOne(own(network), await network.container("container", row.ifName))).expectError(1, /CHECK/);
+          (await network.checkOne(own(network), await network.container("container", row.ifName))).expectError(
+            1,
+            /CHECK/,
+          );
         });
       } else if (row.checkSeesNothing === undefined) {
         test("CHECK notices that the container was deleted", async () => {
@@ -177,7 +180,10 @@ export function lifeCycleMatrix(engine: Suite): void {
         test.each(["GC", "STATUS"] as const)("%s is refused: this version does not know it", async (verb) => {
           await using node = await TestNode.create();
           const network = new TestNetwork(node, version, pluginsOf(row, engine));
-          (await network.call(own(network), verb, undefined, { "cni.dev/valid-attachments": [] })).expectError(1, new RegExp(verb));
+          (await network.call(own(network), verb, undefined, { "cni.dev/valid-attachments": [] })).expectError(
+            1,
+            new RegExp(verb),
+          );
         });
       } else {
         test("STATUS succeeds where an ADD would, before and after the first", async () => {
@@ -223,7 +229,11 @@ export function lifeCycleMatrix(engine: Suite): void {
           const before = await snapshot(node, { sandboxes: [container.sandbox] });
           const other = new TestNetwork(node, version, pluginsOf(row, engine), "othernet");
           await other.gc([]);
-          expectSame(await snapshot(node, { sandboxes: [container.sandbox] }), before, "the other network's GC changes nothing");
+          expectSame(
+            await snapshot(node, { sandboxes: [container.sandbox] }),
+            before,
+            "the other network's GC changes nothing",
+          );
           await network.check(container);
         });
       }

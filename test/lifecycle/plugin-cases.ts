@@ -46,7 +46,10 @@ export const pluginCases: readonly PluginCase[] = [
   {
     name: "static",
     since: "0.1.0",
-    config: { type: "static", ipam: { type: "static", addresses: [{ address: "10.22.0.5/24", gateway: "10.22.0.1" }] } },
+    config: {
+      type: "static",
+      ipam: { type: "static", addresses: [{ address: "10.22.0.5/24", gateway: "10.22.0.1" }] },
+    },
     works: "host",
     checkSeesNothing: true,
   },

@@ -1,0 +1,170 @@
+/** The reference suite and this one give the same results, configuration by configuration and version by version. */
+import { describe, expect, test } from "vitest";
+import { compareVersions, specVersions } from "../../spec/versions.ts";
+import { engines, reference, referenceMissing, type Suite } from "../helpers/engines.ts";
+import { type NetworkPlugin, type PluginConfig, TestNetwork } from "../helpers/network.ts";
+import { TestNode } from "../helpers/node.ts";
+import type { Json } from "../helpers/plugin.ts";
+
+interface Comparison {
+  readonly name: string;
+  readonly since?: string;
+  readonly config: PluginConfig;
+  readonly after?: readonly PluginConfig[];
+  readonly runtimeConfig?: object;
+  readonly args?: string;
+  readonly ifName?: string;
+  /** A file on the node, which a configuration refers to. */
+  readonly resolvConf?: string;
+}
+
+const v4 = { type: "host-local", ranges: [[{ subnet: "10.22.0.0/24" }]], routes: [{ dst: "0.0.0.0/0" }] };
+const v6 = { type: "host-local", ranges: [[{ subnet: "2001:db8:22::/64" }]], routes: [{ dst: "::/0" }] };
+const dual = { type: "host-local", ranges: [...v4.ranges, ...v6.ranges], routes: [...v4.routes, ...v6.routes] };
+const threeSets = { type: "host-local", ranges: [...v4.ranges, ...v6.ranges, [{ subnet: "2001:db8:23::/64" }]] };
+const bridge: PluginConfig = { type: "bridge", bridge: "cni0" };
+const gateway: PluginConfig = { ...bridge, isGateway: true };
+const staticAddresses = {
+  type: "static",
+  addresses: [
+    { address: "10.22.0.5/24", gateway: "10.22.0.1" },
+    { address: "2001:db8:22::5/64", gateway: "2001:db8:22::1" },
+  ],
+  routes: [{ dst: "0.0.0.0/0" }, { dst: "192.168.7.0/24", gw: "10.22.0.9" }],
+  dns: { nameservers: ["10.22.0.53"], domain: "example.net", search: ["example.net"], options: ["ndots:2"] },
+};
+
+const comparisons: readonly Comparison[] = [
+  { name: "bridge, IPv4", config: { ...gateway, ipam: v4 } },
+  { name: "bridge, IPv4, default gateway", config: { ...bridge, isDefaultGateway: true, ipam: { ...v4, routes: [] } } },
+  { name: "bridge, IPv6", config: { ...gateway, ipam: v6 } },
+  { name: "bridge, both families", config: { ...gateway, isDefaultGateway: true, ipam: { ...dual, routes: [] } } },
+  { name: "bridge, one IPv4 and two IPv6 addresses", since: "0.3.0", config: { ...gateway, ipam: threeSets } },
+  { name: "bridge without IPAM", since: "0.3.0", config: bridge },
+  { name: "bridge, not the gateway", config: { ...bridge, ipam: v4 } },
+  {
+    name: "bridge with MTU and the configuration's DNS",
+    config: { ...gateway, mtu: 1400, dns: { nameservers: ["192.0.2.53"] }, ipam: v4 },
+  },
+  {
+    name: "bridge with a MAC from the runtime",
+    config: { ...gateway, capabilities: { mac: true }, ipam: v4 },
+    runtimeConfig: { mac: "02:00:00:00:22:05" },
+  },
+  { name: "bridge with masquerade", config: { ...gateway, ipMasq: true, ipMasqBackend: "nftables", ipam: v4 } },
+  { name: "ptp, IPv4", config: { type: "ptp", ipam: v4 } },
+  { name: "ptp, both families", config: { type: "ptp", ipMasq: true, ipMasqBackend: "nftables", ipam: dual } },
+  { name: "host-local alone", config: { type: "host-local", ipam: v4 } },
+  { name: "host-local, both families", config: { type: "host-local", ipam: dual } },
+  {
+    name: "host-local, range within a subnet, own gateway",
+    config: {
+      type: "host-local",
+      ipam: {
+        type: "host-local",
+        ranges: [
+          [{ subnet: "10.22.0.0/24", rangeStart: "10.22.0.20", rangeEnd: "10.22.0.30", gateway: "10.22.0.254" }],
+        ],
+        routes: [{ dst: "192.168.0.0/16", gw: "10.22.0.253" }],
+      },
+    },
+  },
+  {
+    name: "host-local, the older form of a range",
+    config: { type: "host-local", ipam: { type: "host-local", subnet: "10.22.0.0/24" } },
+  },
+  {
+    name: "host-local, an address asked for in CNI_ARGS",
+    config: { type: "host-local", ipam: v4 },
+    args: "IgnoreUnknown=1;IP=10.22.0.77",
+  },
+  {
+    name: "host-local, an address asked for in args",
+    config: { type: "host-local", args: { cni: { ips: ["10.22.0.78"] } }, ipam: v4 },
+  },
+  {
+    name: "host-local, an address asked for by the runtime",
+    config: { type: "host-local", ipam: v4 },
+    runtimeConfig: { ips: ["10.22.0.79/24"] },
+  },
+  {
+    name: "host-local, ranges from the runtime",
+    config: { type: "host-local", ipam: { type: "host-local" } },
+    runtimeConfig: { ipRanges: [[{ subnet: "10.44.0.0/24" }]] },
+  },
+  {
+    name: "host-local with resolvConf",
+    config: { type: "host-local", ipam: { ...v4, resolvConf: "/run/cni/resolv.conf" } },
+    resolvConf:
+      "# resolver\nnameserver 192.0.2.53\nnameserver 192.0.2.54\ndomain example.net\nsearch a.example b.example\noptions ndots:2\n",
+  },
+  { name: "static", config: { type: "static", ipam: staticAddresses } },
+  {
+    name: "static, an address from CNI_ARGS",
+    config: { type: "static", ipam: { type: "static" } },
+    args: "IgnoreUnknown=1;IP=10.22.0.9/24;GATEWAY=10.22.0.1",
+  },
+  {
+    name: "static, addresses from the runtime",
+    config: { type: "static", ipam: staticAddresses },
+    runtimeConfig: { ips: ["10.22.0.10/24"] },
+  },
+  { name: "bridge with static addresses", config: { ...bridge, ipam: staticAddresses } },
+  {
+    name: "portmap passes its prevResult on",
+    since: "0.3.0",
+    config: { type: "portmap", backend: "nftables" },
+    after: [{ ...gateway, ipam: dual }],
+    runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
+  },
+  // Below 1.0.0 the reference's loopback prints the newest shape under the older version's name.
+  { name: "loopback", since: "1.0.0", config: { type: "loopback" }, ifName: "lo" },
+];
+
+/** Replaces what is random by what it is, and leaves out the interfaces' MTU, which the reference never tells. */
+function normalised(result: Json): Json {
+  const names = new Map<string, string>();
+  const interfaces = result.interfaces?.map((each: Json, index: number) => {
+    if (/^veth[0-9a-f]+$/.test(each.name)) names.set(each.name, `veth#${index}`);
+    const { mtu: _, ...rest } = each;
+    const fixed = each.mac === "00:00:00:00:00:00" || each.mac?.startsWith("02:00:00:00:22:");
+    return {
+      ...rest,
+      name: names.get(each.name) ?? each.name,
+      mac: fixed ? each.mac : "random",
+      sandbox: each.sandbox === undefined ? "" : "sandbox",
+    };
+  });
+  return { ...result, dns: result.dns ?? {}, ...(interfaces === undefined ? {} : { interfaces }) };
+}
+
+async function resultOf(row: Comparison, suite: Suite, version: string): Promise<Json> {
+  await using node = await TestNode.create();
+  if (row.resolvConf !== undefined) await node.exec(["tee", "/run/cni/resolv.conf"], { stdin: row.resolvConf });
+  const plugins: NetworkPlugin[] = (row.after ?? []).map((config) => ({ suite, config }));
+  plugins.push({
+    suite,
+    config: row.config,
+    args: row.args,
+    runtimeConfig: row.runtimeConfig === undefined ? undefined : () => row.runtimeConfig ?? {},
+  });
+  const network = new TestNetwork(node, version, plugins);
+  const container = await network.container("container", row.ifName);
+  return normalised(await network.add(container));
+}
+
+const reason = referenceMissing();
+describe.skipIf(reason !== undefined)(
+  `as the reference does${reason === undefined ? "" : ` (skipped: ${reason})`}`,
+  () => {
+    describe.each(comparisons)("$name", (row) => {
+      const versions = specVersions
+        .map((each) => each.name)
+        .filter((name) => compareVersions(name, row.since ?? "0.1.0") >= 0);
+      test.each(versions)("%s", async (version) => {
+        const theirs = await resultOf(row, reference, version);
+        for (const engine of engines) expect(await resultOf(row, engine, version), engine.name).toEqual(theirs);
+      });
+    });
+  },
+);
