@@ -4,6 +4,7 @@ import { staticIpam } from "../../ipam/static/static.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { bridge } from "../../plugins/bridge/bridge.ts";
 import { loopback } from "../../plugins/loopback/loopback.ts";
+import { portmap } from "../../plugins/portmap/portmap.ts";
 import { ptp } from "../../plugins/ptp/ptp.ts";
 
 /** The plugin of that name, or `undefined`. */
@@ -19,6 +20,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return ptp();
     case "static":
       return staticIpam();
+    case "portmap":
+      return portmap();
     default:
       return undefined;
   }

@@ -40,7 +40,7 @@ export class Iptables {
     return new Iptables(family, variantOf(save), save, restore);
   }
 
-  /** The same. @throws CniError 50 that says what to install */
+  /** The same. @throws CniError 5 that says what to install */
   static require(family: Family): Iptables {
     const found = Iptables.find(family);
     if (found !== undefined) return found;
@@ -95,7 +95,7 @@ function familyName(family: Family): string {
 
 function notInstalled(family: Family): CniError {
   return new CniError(
-    ErrorCode.NotAvailable,
+    ErrorCode.Io,
     `${familyName(family)}-save and ${familyName(family)}-restore are not installed`,
     'install iptables (Debian, Fedora, Alpine: package "iptables"), or use the backend "nftables"',
   );
@@ -114,8 +114,7 @@ function findProgram(name: string): string | undefined {
 
 function isExecutable(path: string): boolean {
   try {
-    const status = statSync(path);
-    return status.isFile() && (status.mode & 0o111) !== 0;
+    return statSync(path).isFile();
   } catch (_) {
     return false;
   }

@@ -3,7 +3,7 @@
  * Also the kernel's primitive expressions, which the builders in match.ts, statement.ts and nat.ts are put together from.
  * Source: linux/netfilter/nf_tables.h.
  */
-import { cstring, u32be } from "../codec/codec.ts";
+import { cstring, u8, u32be } from "../codec/codec.ts";
 import { Attributes, attribute, attributes, nested } from "../netlink/attributes.ts";
 import { dataAttributes, expressionAttributes, listAttributes, verdictAttributes } from "./messages.ts";
 import type { TableFamily } from "./table.ts";
@@ -50,6 +50,7 @@ const metaAttributes = attributes({
 const ctAttributes = attributes({
   destination: attribute(1, u32be),
   key: attribute(2, u32be), // NFT_CT_*
+  direction: attribute(3, u8), // 0: as the first packet came
 });
 const fibAttributes = attributes({
   destination: attribute(1, u32be),
@@ -131,9 +132,10 @@ export function putMetaSet(out: Attributes, register: number, key: number): void
   put(out, "meta", new Attributes().set(metaAttributes.key, key).set(metaAttributes.source, register));
 }
 
-/** Reads a key of the packet's connection. */
-export function putCt(out: Attributes, register: number, key: number): void {
-  put(out, "ct", new Attributes().set(ctAttributes.destination, register).set(ctAttributes.key, key));
+/** Reads a key of the packet's connection; those that each direction has take one. */
+export function putCt(out: Attributes, register: number, key: number, direction?: number): void {
+  const data = new Attributes().set(ctAttributes.destination, register).set(ctAttributes.key, key);
+  put(out, "ct", data.set(ctAttributes.direction, direction));
 }
 
 /** Asks the routing table. */

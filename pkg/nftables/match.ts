@@ -227,22 +227,32 @@ const CT_STATUS = 2;
 
 /** The connection is in one of these states: `ct state established,related`. */
 export function ctState(states: readonly CtState[]): Expression {
-  let bits = 0;
-  for (const state of states) bits |= stateBit(state);
-  return ctMatch(`ct state ${states.join(",")}`, CT_STATE, bits);
+  return ctMatch(`ct state ${states.join(",")}`, CT_STATE, stateBits(states), comparison.notEqual);
+}
+
+/** The connection is in none of these states: `ct state != established,related`. */
+export function ctStateIsNot(states: readonly CtState[]): Expression {
+  return ctMatch(`ct state != ${states.join(",")}`, CT_STATE, stateBits(states), comparison.equal);
 }
 
 /** The connection's addresses were translated so: `ct status dnat`. */
 export function ctStatus(status: CtStatus): Expression {
-  return ctMatch(`ct status ${status}`, CT_STATUS, status === "snat" ? 0x10 : 0x20);
+  return ctMatch(`ct status ${status}`, CT_STATUS, status === "snat" ? 0x10 : 0x20, comparison.notEqual);
 }
 
-function ctMatch(text: string, key: number, bits: number): Expression {
+/** `operator` compares the key's bits with none. */
+function ctMatch(text: string, key: number, bits: number, operator: number): Expression {
   return expression(text, (out: Attributes): void => {
     putCt(out, FIRST_REGISTER, key);
     putBitwise(out, FIRST_REGISTER, hostU32(bits), hostU32(0));
-    putCompare(out, FIRST_REGISTER, comparison.notEqual, hostU32(0));
+    putCompare(out, FIRST_REGISTER, operator, hostU32(0));
   });
+}
+
+function stateBits(states: readonly CtState[]): number {
+  let bits = 0;
+  for (const state of states) bits |= stateBit(state);
+  return bits;
 }
 
 function stateBit(state: CtState): number {

@@ -4,7 +4,7 @@
  */
 import type { Family } from "../ip/address.ts";
 import type { Attributes } from "../netlink/attributes.ts";
-import { header, metaKey, type Need, putMeta, putPayload } from "./expression.ts";
+import { header, metaKey, type Need, putCt, putMeta, putPayload } from "./expression.ts";
 
 /** Something to look at. `length` is in bytes; `load` reads the first `length` of them, at most all. */
 export interface Selector {
@@ -61,6 +61,7 @@ export const tcpSourcePort: Selector = payload("tcp sport", ["tcp"], header.tran
 export const tcpDestinationPort: Selector = payload("tcp dport", ["tcp"], header.transport, 2, 2);
 export const udpSourcePort: Selector = payload("udp sport", ["udp"], header.transport, 0, 2);
 export const udpDestinationPort: Selector = payload("udp dport", ["udp"], header.transport, 2, 2);
+export const sctpSourcePort: Selector = payload("sctp sport", ["sctp"], header.transport, 0, 2);
 export const sctpDestinationPort: Selector = payload("sctp dport", ["sctp"], header.transport, 2, 2);
 
 /** The IP family in an inet table: familyDatum. */
@@ -75,3 +76,12 @@ export const inputInterface: Selector = meta("iifname", metaKey.inputName, 16);
 export const outputInterface: Selector = meta("oifname", metaKey.outputName, 16);
 /** markDatum */
 export const packetMark: Selector = meta("meta mark", metaKey.mark, 4);
+
+const CT_PROTO_DST = 12; // NFT_CT_PROTO_DST
+/** The port that the connection's first packet was sent to, before any translation: portDatum. */
+export const originalDestinationPort: Selector = {
+  text: "ct original proto-dst",
+  length: 2,
+  needs: [],
+  load: (out: Attributes, register: number, _length: number): void => putCt(out, register, CT_PROTO_DST, 0),
+};

@@ -18,7 +18,7 @@ export interface PortMapping {
 }
 
 export interface PortmapConfig {
-  /** `undefined`: whichever the host can do, see backend.ts. */
+  /** Said, or implied by options that one backend alone has; `undefined`: whichever the host can do, see backend.ts. */
   readonly backend: Backend | undefined;
   readonly mappings: readonly PortMapping[];
   /** Masquerade what would otherwise be answered past the mapping: from the container's subnet and from the host's localhost. */
@@ -61,8 +61,15 @@ export const config = (keys: Keys): PortmapConfig => {
       "externalSetMarkChain marks by itself: leave markMasqBit out",
     );
   }
-  const finished: PortmapConfig = {
-    backend,
+  const iptables: string[] = [];
+  if (externalSetMarkChain !== "") iptables.push("externalSetMarkChain");
+  if (markBit !== undefined) iptables.push("markMasqBit");
+  const nftables: string[] = [];
+  note(conditions4, "conditionsV4", iptables, nftables);
+  note(conditions6, "conditionsV6", iptables, nftables);
+  refuseMixture(keys, backend, iptables, nftables);
+  return {
+    backend: backend ?? (nftables.length > 0 ? "nftables" : iptables.length > 0 ? "iptables" : undefined),
     mappings: keys.members("runtimeConfig", readMappings, "what the runtime adds for declared capabilities"),
     snat: keys.flag("snat", true, "masquerade connections from the container's own subnet and from localhost"),
     masqAll: keys.flag("masqAll", false, "masquerade all mapped connections"),
@@ -71,8 +78,6 @@ export const config = (keys: Keys): PortmapConfig => {
     conditions4,
     conditions6,
   };
-  refuseMixture(keys, backend, iptablesOptions(finished, markBit !== undefined), nftablesOptions(finished));
-  return finished;
 };
 
 function readMappings(keys: Keys): PortMapping[] {
@@ -121,22 +126,11 @@ function inIptablesWords(conditions: readonly string[]): boolean {
   return first.startsWith("-") || first.startsWith("!");
 }
 
-/** Which of the options only the iptables backend understands. */
-function iptablesOptions(config: PortmapConfig, markBitGiven: boolean): string[] {
-  const names: string[] = [];
-  if (config.externalSetMarkChain !== "") names.push("externalSetMarkChain");
-  if (markBitGiven) names.push("markMasqBit");
-  if (inIptablesWords(config.conditions4)) names.push("conditionsV4");
-  if (inIptablesWords(config.conditions6)) names.push("conditionsV6");
-  return names;
-}
-
-/** Which of the options only the nftables backend understands. */
-function nftablesOptions(config: PortmapConfig): string[] {
-  const names: string[] = [];
-  if (config.conditions4.length > 0 && !inIptablesWords(config.conditions4)) names.push("conditionsV4");
-  if (config.conditions6.length > 0 && !inIptablesWords(config.conditions6)) names.push("conditionsV6");
-  return names;
+/** Conditions belong to the backend in whose words they are. */
+function note(conditions: readonly string[], name: string, iptables: string[], nftables: string[]): void {
+  if (conditions.length === 0) return;
+  if (inIptablesWords(conditions)) iptables.push(name);
+  else nftables.push(name);
 }
 
 function refuseMixture(keys: Keys, backend: Backend | undefined, iptables: string[], nftables: string[]): void {
@@ -157,11 +151,4 @@ function refuseMixture(keys: Keys, backend: Backend | undefined, iptables: strin
     const both = `[${iptables.join(" ")}] and nftables-specific options [${nftables.join(" ")}]`;
     keys.refuse(`configuration contains both iptables-specific options ${both}`, "", advice);
   }
-}
-
-/** The backend that the options alone decide; `undefined` when either would do. */
-export function backendOfOptions(config: PortmapConfig): Backend | undefined {
-  if (config.backend !== undefined) return config.backend;
-  if (nftablesOptions(config).length > 0) return "nftables";
-  return iptablesOptions(config, config.markBit !== DEFAULT_MARK_BIT).length > 0 ? "iptables" : undefined;
 }

@@ -30,6 +30,7 @@ import {
   neighbourRule,
   neighbourSet,
   neighboursChain,
+  OWNERS,
   ownerKey,
   type Placed,
   standingChains,
@@ -231,7 +232,11 @@ function verifyElement(socket: NetlinkSocket, attachment: Attachment, wanted: Pl
 function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
   const view = new DataView(other.buffer, other.byteOffset, other.length);
-  for (const [at, byte] of one.entries()) if (view.getUint8(at) !== byte) return false;
+  let at = 0;
+  for (const byte of one) {
+    if (view.getUint8(at) !== byte) return false;
+    at += 1;
+  }
   return true;
 }
 
@@ -244,7 +249,7 @@ export function removeMappings(host: NetworkStack, attachment: Attachment): Mapp
 
 /** Removes the mappings whose owners are stale, and tells what they were. */
 export function collectMappings(host: NetworkStack, isStale: (tag: string) => boolean): Mapped[] {
-  const owners = listElements(host.netfilter, table, ownerKey("").set) ?? [];
+  const owners = listElements(host.netfilter, table, OWNERS) ?? [];
   if (!owners.some((owner) => isStale(owner.comment ?? ""))) return [];
   return removeOwners(host, isStale);
 }
@@ -270,10 +275,9 @@ function removeOwners(host: NetworkStack, gone: (tag: string) => boolean): Mappe
 function deleteTableIfUnused(host: NetworkStack, gone: (tag: string) => boolean): boolean {
   const socket = host.netfilter;
   const current = generation(socket);
-  const owners = ownerKey("").set;
   const stays = (owner: ListedElement): boolean => !gone(owner.comment ?? "");
-  if ((firstElements(socket, table, owners) ?? []).some(stays)) return false;
-  if ((listElements(socket, table, owners) ?? []).some(stays)) return false;
+  if ((firstElements(socket, table, OWNERS) ?? []).some(stays)) return false;
+  if ((listElements(socket, table, OWNERS) ?? []).some(stays)) return false;
   if (!tableExists(socket, table)) return true;
   const names: string[] = [];
   for (const each of listElements(socket, table, LOCALNET) ?? []) names.push(interfaceName(each.key));
@@ -292,9 +296,9 @@ function deleteTagged(socket: NetlinkSocket, found: readonly Tagged[], gone: (ta
   for (const { set, listed } of found) change.deleteElements(table, set, [keyOf(listed)]);
   for (const handle of conditionalHandles(socket, gone)) change.deleteRule(table, conditionalChain, handle);
   change.commit(socket);
-  for (const set of new Set(found.map((each: Tagged): string => each.set))) {
-    if (isNeighbourSet(set)) deleteNeighbourSetIfUnused(socket, set);
-  }
+  const sets: string[] = [];
+  for (const { set } of found) if (isNeighbourSet(set) && !sets.includes(set)) sets.push(set);
+  for (const set of sets) deleteNeighbourSetIfUnused(socket, set);
 }
 
 function deleteNeighbourSetIfUnused(socket: NetlinkSocket, set: string): void {

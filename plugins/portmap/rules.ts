@@ -157,7 +157,8 @@ function mappedKey(family: Family): Selector[] {
   return [destinationAddress(family), transportProtocol, destinationPort, originalDestinationPort];
 }
 
-const OWNERS = "owners";
+/** Who has mappings: one element each. */
+export const OWNERS = "owners";
 const LOCAL = "local4";
 /** Interfaces whose route_localnet is on because of us. */
 export const LOCALNET = "localnet";

@@ -1,0 +1,95 @@
+/** Port mappings in iptables: ensured on ADD, verified on CHECK, removed on DEL and GC. The rules: iptables-rules.ts. */
+import type { Family } from "../../pkg/ip/address.ts";
+import { iptablesWithChain } from "../../pkg/iptables/installed.ts";
+import { Iptables } from "../../pkg/iptables/iptables.ts";
+import { chainDeletion } from "../../pkg/iptables/rule-line.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import type { Attachment } from "../../pkg/skel/attachment.ts";
+import { drift, invalidConfig } from "../../spec/errors.ts";
+import {
+  containersIn,
+  dnatChain,
+  type IptablesPlan,
+  installation,
+  mappingsIn,
+  missing,
+  oldSnatChain,
+} from "./iptables-rules.ts";
+import type { Mapped } from "./mapped.ts";
+
+const families: readonly Family[] = [4, 6];
+/** The chain that every mapping is reached by. */
+const SHARED = "CNI-HOSTPORT-DNAT";
+
+/** Each family's part of a plan, where it has any. */
+function perFamily(plan: IptablesPlan, conditions6: readonly string[], family: Family): IptablesPlan | undefined {
+  const targets = plan.targets.filter((target) => target.container.family === family);
+  if (targets.length === 0) return undefined;
+  return { ...plan, targets, conditions: family === 4 ? plan.conditions : conditions6 };
+}
+
+/** Maps the ports; what the container had before is replaced. @throws CniError 5, also when iptables is missing; 7 */
+export function ensureInIptables(plan: IptablesPlan, conditions6: readonly string[]): void {
+  for (const family of families) {
+    const part = perFamily(plan, conditions6, family);
+    if (part === undefined) continue;
+    const iptables = Iptables.require(family);
+    try {
+      iptables.change("nat", (saved) => installation(saved, part));
+    } catch (error) {
+      if (error instanceof RangeError) throw invalidConfig(`conditionsV${family}: ${error.message}`);
+      throw error;
+    }
+  }
+}
+
+/** @throws CniError 102 naming what is missing */
+export function verifyInIptables(plan: IptablesPlan, conditions6: readonly string[]): void {
+  for (const family of families) {
+    const part = perFamily(plan, conditions6, family);
+    if (part === undefined) continue;
+    const problems = missing(Iptables.require(family).read("nat"), part, family);
+    if (problems.length > 0) throw drift(problems.join("; "));
+  }
+}
+
+/** Removes the container's mappings and tells what they were; nothing runs where there are none. Absence is success. */
+export function removeFromIptables(host: NetworkStack, attachment: Attachment): Mapped[] {
+  const found: Mapped[] = [];
+  const { network, containerId } = attachment;
+  for (const family of families) {
+    for (const chain of [dnatChain(network, containerId), oldSnatChain(network, containerId)]) {
+      for (const iptables of iptablesWithChain(host, family, "nat", chain)) {
+        iptables.change("nat", (saved) => {
+          for (const mapped of mappingsIn(saved, chain)) found.push(mapped);
+          return chainDeletion(saved, chain);
+        });
+      }
+    }
+  }
+  return found;
+}
+
+/** Removes the mappings of the network's containers that are not alive, and tells what they were. */
+export function collectInIptables(
+  host: NetworkStack,
+  network: string,
+  isAlive: (containerId: string) => boolean,
+): Mapped[] {
+  const found: Mapped[] = [];
+  for (const family of families) {
+    for (const iptables of iptablesWithChain(host, family, "nat", SHARED)) {
+      iptables.change("nat", (saved) => {
+        const lines: string[] = [];
+        for (const containerId of containersIn(saved, network)) {
+          if (isAlive(containerId)) continue;
+          const chain = dnatChain(network, containerId);
+          for (const mapped of mappingsIn(saved, chain)) found.push(mapped);
+          for (const line of chainDeletion(saved, chain)) lines.push(line);
+        }
+        return lines;
+      });
+    }
+  }
+  return found;
+}

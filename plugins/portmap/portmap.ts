@@ -1,0 +1,185 @@
+/**
+ * portmap: leads ports of the host to ports of the container. Chained after the plugin that makes the interface.
+ *
+ *   outside ──▶ host:8080 ──DNAT──▶ 10.1.0.2:80 [eth0]container
+ */
+import type { Family } from "../../pkg/ip/address.ts";
+import type { Prefix } from "../../pkg/ip/prefix.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import type { Rule } from "../../pkg/nftables/rule.ts";
+import { nftablesPresent } from "../../pkg/nftables/support.ts";
+import type { Attachment } from "../../pkg/skel/attachment.ts";
+import {
+  type Add,
+  type Check,
+  type Del,
+  definePlugin,
+  type Gc,
+  type Plugin,
+  type Status,
+} from "../../pkg/skel/plugin.ts";
+import { requireCheckedResult, requirePrevResult } from "../../pkg/skel/verbs.ts";
+import { ErrorCode, messageOf } from "../../spec/errors.ts";
+import type { Result } from "../../spec/result.ts";
+import { chooseBackend, requireBackend, unusable } from "./backend.ts";
+import { parseConditions } from "./conditions.ts";
+import { config, type PortmapConfig } from "./config.ts";
+import { forgetEarlierFlows, forgetFlows } from "./flows.ts";
+import { identityOf } from "./identity.ts";
+import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptables } from "./iptables-mappings.ts";
+import type { IptablesPlan } from "./iptables-rules.ts";
+import { interfaceTowards, letLocalhostOut, letsLocalhostOut } from "./localhost.ts";
+import type { Mapped } from "./mapped.ts";
+import { collectMappings, ensureMappings, type Plan, removeMappings, verifyMappings } from "./mappings.ts";
+import { removeReferenceRules } from "./reference-rules.ts";
+import {
+  conditionalRules,
+  masqueradeElements,
+  neighbourSubnets,
+  ownerElement,
+  type Placed,
+  portElement,
+} from "./rules.ts";
+import { containerAddresses, type Target, targetsOf } from "./targets.ts";
+
+export function portmap(): Plugin {
+  return definePlugin({ type: "portmap", since: "0.1.0", entersSandbox: false, config, add, del, check, gc, status });
+}
+
+function add({ config, attachment, host, sandbox, prevResult, undo, warn }: Add<PortmapConfig>): Result {
+  const result = requirePrevResult(prevResult, "portmap");
+  const targets = targetsOf(config.mappings, containerAddresses(result, attachment.ifName));
+  if (targets.length === 0) return result;
+  const backend = chooseBackend(host, config);
+  requireBackend(host, backend, unusable);
+
+  const localnet = config.snat ? localhostInterface(host, targets) : undefined;
+  undo.push("remove the port mappings", () => removeAll(host, attachment));
+  if (backend === "nftables") {
+    const turnsOn = localnet !== undefined && !letsLocalhostOut(host, localnet);
+    ensureMappings(
+      host,
+      nftablesPlan(config, attachment, targets, identityOf(sandbox.path), turnsOn ? localnet : undefined),
+    );
+  } else {
+    ensureInIptables(iptablesPlan(config, attachment, targets), config.conditions6);
+  }
+  if (localnet !== undefined) letLocalhostOut(host, localnet);
+  attemptFlows(warn, () => forgetEarlierFlows(host, targets));
+  return result;
+}
+
+/** The interface that must let the host's own connections to 127.0.0.1 out to the container. */
+function localhostInterface(host: NetworkStack, targets: readonly Target[]): string | undefined {
+  const target = targets.find((each) => each.container.family === 4);
+  return target === undefined ? undefined : interfaceTowards(host, target.container.address);
+}
+
+function nftablesPlan(
+  config: PortmapConfig,
+  attachment: Attachment,
+  targets: readonly Target[],
+  identity: string,
+  localnet: string | undefined,
+): Plan {
+  const ports: Placed[] = [];
+  const conditional: Rule[] = [];
+  const alternatives4 = parseConditions(config.conditions4, "conditionsV4");
+  const alternatives6 = parseConditions(config.conditions6, "conditionsV6");
+  for (const target of targets) {
+    const family = target.container.family;
+    if (conditionsOf(config, family).length === 0) {
+      ports.push(portElement(target, attachment.tag));
+    } else {
+      const alternatives = family === 4 ? alternatives4 : alternatives6;
+      for (const rule of conditionalRules(target, alternatives, attachment.tag)) conditional.push(rule);
+    }
+  }
+  const masqueraded = masqueradeElements(targets, config, attachment.tag);
+  const subnets: Prefix[] = neighbourSubnets(targets, config);
+  return { attachment, owner: ownerElement(attachment, identity), ports, conditional, masqueraded, subnets, localnet };
+}
+
+function conditionsOf(config: PortmapConfig, family: Family): readonly string[] {
+  return family === 4 ? config.conditions4 : config.conditions6;
+}
+
+function iptablesPlan(config: PortmapConfig, attachment: Attachment, targets: readonly Target[]): IptablesPlan {
+  return {
+    attachment,
+    targets,
+    snat: config.snat,
+    masqAll: config.masqAll,
+    markBit: config.markBit,
+    externalSetMarkChain: config.externalSetMarkChain,
+    conditions: config.conditions4,
+  };
+}
+
+/** Old flows lead astray until they end, which is no reason to fail. */
+function attemptFlows(warn: (line: string) => void, forget: () => void): void {
+  try {
+    forget();
+  } catch (error) {
+    warn(`portmap: UDP flows from before may go on as they were: ${messageOf(error)}`);
+  }
+}
+
+/** By what the kernel's objects say, whatever the backend is now, with or without mappings and prevResult. */
+function del({ attachment, host, teardown, warn }: Del<PortmapConfig>): void {
+  const gone: Mapped[] = [];
+  teardown.attempt("remove the mappings", () => {
+    for (const mapped of removeFromNftables(host, attachment)) gone.push(mapped);
+  });
+  teardown.attempt("remove the mappings of iptables", () => {
+    for (const mapped of removeFromIptables(host, attachment)) gone.push(mapped);
+  });
+  if (gone.length > 0) attemptFlows(warn, () => forgetFlows(host, gone));
+}
+
+function removeFromNftables(host: NetworkStack, attachment: Attachment): Mapped[] {
+  if (!nftablesPresent(host)) return [];
+  const gone = removeMappings(host, attachment);
+  removeReferenceRules(host, attachment.containerId);
+  return gone;
+}
+
+function removeAll(host: NetworkStack, attachment: Attachment): void {
+  removeFromNftables(host, attachment);
+  removeFromIptables(host, attachment);
+}
+
+function check({ config, attachment, host, sandbox, prevResult }: Check<PortmapConfig>): void {
+  const result = requireCheckedResult(prevResult, "portmap");
+  const targets = targetsOf(config.mappings, containerAddresses(result, attachment.ifName));
+  if (targets.length === 0) return;
+  if (chooseBackend(host, config) === "nftables") {
+    verifyMappings(host, nftablesPlan(config, attachment, targets, identityOf(sandbox.path), undefined));
+  } else {
+    verifyInIptables(iptablesPlan(config, attachment, targets), config.conditions6);
+  }
+}
+
+function gc({ network, host, valid, teardown, warn }: Gc<PortmapConfig>): void {
+  const gone: Mapped[] = [];
+  teardown.attempt("collect mappings", () => {
+    if (!nftablesPresent(host)) return;
+    for (const mapped of collectMappings(host, (tag) => valid.isStale(tag))) gone.push(mapped);
+  });
+  teardown.attempt("collect mappings of iptables", () => {
+    const alive = (containerId: string): boolean => valid.holdsContainer(containerId);
+    for (const mapped of collectInIptables(host, network.name, alive)) gone.push(mapped);
+  });
+  if (gone.length > 0) attemptFlows(warn, () => forgetFlows(host, gone));
+}
+
+/** Says on stderr which backend an ADD would use. */
+function status({ config, host, warn }: Status<PortmapConfig>): void {
+  const backend = chooseBackend(host, config);
+  requireBackend(host, backend, ErrorCode.NotAvailable);
+  if (backend === "nftables") {
+    parseConditions(config.conditions4, "conditionsV4");
+    parseConditions(config.conditions6, "conditionsV6");
+  }
+  warn(`portmap: the backend is ${backend}`);
+}
