@@ -30,12 +30,18 @@ export function compile(engine: Engine, entry: string, output: string): void {
   }
 }
 
+/** Without builtins: allocator.c defines malloc, which the compiler must not reason about. */
+const cOptions = ["-O2", "-Wall", "-Wextra", "-Werror", "-fno-builtin"];
+
 function compileNative(entry: string, output: string, work: string): void {
-  const shim = join(work, "shim.o");
-  run("musl-gcc", ["-c", "-O2", "-Wall", "-Wextra", "-Werror", join(nativeDirectory, "shim.c"), "-o", shim]);
   const bindings = join(work, "ffi.json");
-  const text = readFileSync(join(nativeDirectory, "ffi.json"), "utf8");
-  writeFileSync(bindings, text.replace('"shim.o"', JSON.stringify(shim)));
+  let text = readFileSync(join(nativeDirectory, "ffi.json"), "utf8");
+  for (const name of ["shim", "allocator"]) {
+    const object = join(work, `${name}.o`);
+    run("musl-gcc", ["-c", ...cOptions, join(nativeDirectory, `${name}.c`), "-o", object]);
+    text = text.replace(`"${name}.o"`, JSON.stringify(object));
+  }
+  writeFileSync(bindings, text);
   run("scriptc", ["build", entry, "--ffi", bindings, "--no-keep-c", "-o", output], {
     SCRIPTC_TARGET: "x86_64-linux-musl",
     SCRIPTC_LINKER: join(nativeDirectory, "musl-link"),
