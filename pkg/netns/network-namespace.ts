@@ -74,22 +74,17 @@ export class NetworkNamespace {
 
   /** Runs `action` inside the namespace and comes back, whatever happens. @throws KernelError when entering fails */
   enter<T>(action: () => T): T {
-    const home = NetworkNamespace.current();
+    const home = openSync(OWN, "r");
     try {
-      this.join();
+      join(this.descriptor, this.path);
       try {
         return action();
       } finally {
-        home.join();
+        join(home, OWN);
       }
     } finally {
-      home.close();
+      closeSync(home);
     }
-  }
-
-  private join(): void {
-    if (setns(this.descriptor, CLONE_NEWNET) < 0)
-      throw new KernelError(`enter network namespace ${this.path}`, errno());
   }
 
   /** Whether both are the same namespace, by whatever path. */
@@ -108,6 +103,10 @@ export class NetworkNamespace {
     this.closed = true;
     closeSync(this.descriptor);
   }
+}
+
+function join(descriptor: number, path: string): void {
+  if (setns(descriptor, CLONE_NEWNET) < 0) throw new KernelError(`enter network namespace ${path}`, errno());
 }
 
 function openReadable(path: string): number {

@@ -11,8 +11,8 @@ import { KernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../pkg/netlink/address.ts";
 import { Attributes } from "../../pkg/netlink/attributes.ts";
 import { findBridgePort, setBridgePort } from "../../pkg/netlink/bridge-port.ts";
-import { listVlans } from "../../pkg/netlink/bridge-vlan.ts";
-import { createBridge, createLink, createVeth } from "../../pkg/netlink/create-link.ts";
+import { addVlans, deleteVlans, listVlans } from "../../pkg/netlink/bridge-vlan.ts";
+import { changeBridge, createBridge, createLink, createVeth } from "../../pkg/netlink/create-link.ts";
 import {
   changeLink,
   deleteLink,
@@ -22,6 +22,15 @@ import {
   linkHeader,
   listLinks,
 } from "../../pkg/netlink/link.ts";
+import {
+  bridgeAttributes,
+  ipvlanAttributes,
+  ipvlanMode,
+  macvlanAttributes,
+  macvlanMode,
+  vlanAttributes,
+  vrfAttributes,
+} from "../../pkg/netlink/link-attributes.ts";
 import { messageBody } from "../../pkg/netlink/message.ts";
 import { namespaceId } from "../../pkg/netlink/namespace-id.ts";
 import { deleteNeighbour, listNeighbours, setNeighbour } from "../../pkg/netlink/neighbour.ts";
@@ -183,7 +192,11 @@ function addresses(host: NetworkStack): void {
   claim("without duplicate detection an address is usable at once", six !== undefined && !six.tentative);
   const peer = all.find((each) => each.prefix.address.toString() === "192.0.2.1");
   claim("a peer is told", peer?.peer?.toString() === "192.0.2.2" && peer.scope === 253);
-  claim("other links' addresses are left out", listAddresses(host, required(host, "lo")).length === 0);
+  const elsewhere = listAddresses(host, required(host, "lo"));
+  claim(
+    "other links' addresses are left out",
+    elsewhere.every((each) => each.prefix.address.isLoopback),
+  );
   claim("an address is there once", errnoOf(() => addAddress(host, bridge, prefix("10.1.2.1/24"))) === "EEXIST");
   claim("deleting an address tells that it was there", deleteAddress(host, bridge, prefix("10.1.9.1/31")));
   claim("deleting it again tells that it was not", !deleteAddress(host, bridge, prefix("10.1.9.1/31")));
@@ -315,6 +328,73 @@ function waits(host: NetworkStack, sandbox: NetworkStack): void {
   claim("an address settles", own !== undefined && !own.tentative && !own.dadFailed);
 }
 
+/** Bridges that filter VLANs, where the kernel has them. */
+function vlans(host: NetworkStack): void {
+  const refusal = errnoOf(() => createBridge(host, { name: "brv", vlanFiltering: true }));
+  if (refusal === "EOPNOTSUPP") {
+    console.log("skipped: this kernel's bridges do not filter VLANs");
+    claim("a bridge that was refused is not left behind", findLink(host, "brv") === undefined);
+    return;
+  }
+  const bridge = required(host, "brv");
+  claim("a bridge filters VLANs", bridge.kindData?.get(bridgeAttributes.vlanFiltering) === true);
+  changeBridge(host, bridge, { vlanFiltering: false });
+  claim("it can stop", required(host, "brv").kindData?.get(bridgeAttributes.vlanFiltering) === false);
+  changeBridge(host, bridge, { vlanFiltering: true });
+  createVeth(host, { name: "vport", masterIndex: bridge.index, peer: { name: "vpeer" } });
+  const port = required(host, "vport");
+  const texts = (link: Link): string =>
+    listVlans(host, link)
+      .map((vlan) => `${vlan.id}${vlan.pvid ? "p" : ""}${vlan.untagged ? "u" : ""}`)
+      .join();
+  claim("a new port is in VLAN 1", texts(port) === "1pu");
+  deleteVlans(host, port, listVlans(host, port));
+  claim("a port can be in none", texts(port) === "");
+  const tagged = [7, 5, 6, 9, 4094].map((id) => ({ id, pvid: false, untagged: false }));
+  addVlans(host, port, [...tagged, { id: 100, pvid: true, untagged: true }]);
+  claim("a port is in the VLANs it was put in", texts(port) === "5,6,7,9,100pu,4094");
+  addVlans(host, port, [{ id: 6, pvid: true, untagged: true }]);
+  claim("the port's own VLAN moves", texts(port) === "5,6pu,7,9,100u,4094");
+  deleteVlans(host, port, listVlans(host, port));
+  addVlans(host, bridge, [{ id: 5, pvid: false, untagged: false }]);
+  claim("a bridge itself may be in a VLAN", texts(bridge) === "1pu,5");
+  deleteLink(host, bridge);
+  deleteLink(host, port);
+}
+
+/** Links on top of another, made in another namespace from the start, of each kind that the kernel has. */
+function kinds(host: NetworkStack, sandbox: NetworkStack): void {
+  const parentIndex = required(host, "veth0").index;
+  const made: readonly (readonly [kind: string, data: Attributes | undefined])[] = [
+    ["macvlan", new Attributes().set(macvlanAttributes.mode, macvlanMode.bridge)],
+    ["ipvlan", new Attributes().set(ipvlanAttributes.mode, ipvlanMode.l2)],
+    ["vlan", new Attributes().set(vlanAttributes.id, 5)],
+    ["vrf", new Attributes().set(vrfAttributes.table, 50)],
+    ["dummy", undefined],
+    ["ifb", undefined],
+  ];
+  const port = required(host, "veth0");
+  changeLink(host, port, { masterIndex: 0 });
+  claim("a port is taken from its bridge", required(host, "veth0").masterIndex === 0);
+  for (const row of made) {
+    const kind = row[0];
+    const onTop = kind.endsWith("vlan") ? parentIndex : undefined;
+    const { namespace } = sandbox;
+    const spec = { name: `k-${kind}`, kind, data: row[1], parentIndex: onTop, namespace, up: true };
+    const refusal = errnoOf(() => createLink(host, spec));
+    if (refusal === "EOPNOTSUPP") {
+      console.log(`skipped: this kernel has no links of kind ${kind}`);
+      continue;
+    }
+    const link = findLink(sandbox, spec.name);
+    claim(`a ${kind} is made in another namespace, up`, refusal === "none" && link?.kind === kind && link.up);
+    claim(`a ${kind} is on its link`, link?.linkIndex === (onTop ?? 0));
+    if (kind === "vlan") claim("a vlan has its number", link?.kindData?.get(vlanAttributes.id) === 5);
+    if (kind === "macvlan") claim("a macvlan has its mode", link?.kindData?.get(macvlanAttributes.mode) === 4);
+    if (link !== undefined) deleteLink(sandbox, link);
+  }
+}
+
 /** Many links at once, so that dumps take several datagrams; and a batch of which one message is refused. */
 function many(host: NetworkStack): void {
   for (let i = 0; i < 60; i++) createVeth(host, { name: `many${i}`, peer: { name: `more${i}` } });
@@ -358,6 +438,8 @@ function main(path: string): void {
   neighbours(host);
   sysctls(sandbox);
   waits(host, sandbox);
+  vlans(host);
+  kinds(host, sandbox);
   many(host);
   sandbox.close();
   host.close();
