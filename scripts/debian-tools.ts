@@ -1,0 +1,38 @@
+/** The programs that scripts run, installed when they are missing. Used by the demonstration and the benchmark. */
+import { spawnSync } from "node:child_process";
+
+/** Which Debian package has which program. */
+const packages = {
+  conntrack: "conntrack",
+  curl: "curl",
+  ip: "iproute2",
+  iptables: "iptables",
+  "musl-gcc": "musl-tools",
+  nft: "nftables",
+  ping: "iputils-ping",
+  strace: "strace",
+  unshare: "util-linux",
+} as const;
+export type Tool = keyof typeof packages;
+
+/** Installs what is missing with apt-get, when root, saying so through `say`. @throws Error that names what is missing */
+export function provideTools(tools: readonly Tool[], say: (line: string) => void): void {
+  const missing = tools.filter((tool) => !isInstalled(tool));
+  if (missing.length === 0) return;
+  const names = missing.map((tool) => packages[tool]);
+  const byHand = `please install ${names.join(", ")} (Debian: apt-get install ${names.join(" ")})`;
+  if (process.getuid?.() !== 0 || !isInstalled("apt-get")) throw new Error(byHand);
+  say(`installing ${names.join(", ")} (apt-get install)`);
+  aptGet(["update"]);
+  aptGet(["-y", "install", "--no-install-recommends", ...names]);
+  if (!missing.every(isInstalled)) throw new Error(`apt-get could not install everything: ${byHand}`);
+}
+
+function isInstalled(command: string): boolean {
+  return spawnSync("sh", ["-c", 'command -v "$1"', "sh", command]).status === 0;
+}
+
+function aptGet(words: readonly string[]): void {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  spawnSync("apt-get", ["-q", ...words], { stdio: ["ignore", "ignore", "inherit"], env });
+}
