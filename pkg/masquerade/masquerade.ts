@@ -3,7 +3,7 @@
 import { drift } from "../../spec/errors.ts";
 import type { IpConfig } from "../../spec/result.ts";
 import type { Prefix } from "../ip/prefix.ts";
-import { KernelError } from "../linux/errno.ts";
+import { isKernelError } from "../linux/errno.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { addressDatum } from "../nftables/datum.ts";
@@ -82,8 +82,8 @@ function replaceElement(socket: NetlinkSocket, set: string, own: Element): boole
     new Transaction().createElements(table, set, [own]).commit(socket);
     return true;
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
-    if (!isErrno(error, "EEXIST")) throw error;
+    if (isKernelError(error, "ENOENT")) return false;
+    if (!isKernelError(error, "EEXIST")) throw error;
   }
   new Transaction().deleteElements(table, set, [own]).addElements(table, set, [own]).commit(socket);
   return true;
@@ -107,11 +107,7 @@ function whileOvertaken(socket: NetlinkSocket, change: (generation: number) => v
 
 /** The ruleset, or just what a change is about, is not any more what was read of it. */
 function isOvertaken(error: unknown): boolean {
-  return isErrno(error, "ERESTART") || isErrno(error, "ENOENT");
-}
-
-function isErrno(error: unknown, errno: string): boolean {
-  return error instanceof KernelError && error.errno === errno;
+  return isKernelError(error, "ERESTART") || isKernelError(error, "ENOENT");
 }
 
 /** @throws CniError 102 naming the address that is not masqueraded */

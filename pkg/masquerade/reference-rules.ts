@@ -3,7 +3,7 @@
  * with the same hash of network, interface and container that our tags begin with.
  */
 
-import { KernelError } from "../linux/errno.ts";
+import { isKernelError } from "../linux/errno.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { listRules } from "../nftables/ruleset.ts";
 import type { Table } from "../nftables/table.ts";
@@ -34,7 +34,7 @@ function removeWhere(host: NetworkStack, gone: (key: string) => boolean): void {
     change.commit(host.netfilter);
   } catch (error) {
     // Somebody else removed one meanwhile: what is left is removed one pass later.
-    if (error instanceof KernelError && error.errno === "ENOENT") removeWhere(host, gone);
+    if (isKernelError(error, "ENOENT")) removeWhere(host, gone);
     else throw error;
   }
 }

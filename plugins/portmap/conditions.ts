@@ -63,7 +63,9 @@ export function parseConditions(words: readonly string[], key: string): Expressi
   while (!reader.atEnd) {
     const choices = readMatch(reader);
     const longer: Expression[][] = [];
-    for (const earlier of alternatives) for (const choice of choices) longer.push([...earlier, ...choice]);
+    for (const earlier of alternatives) {
+      for (const choice of choices) longer.push(earlier.concat(choice));
+    }
     alternatives = longer;
   }
   return alternatives;

@@ -31,7 +31,12 @@ export function forgetEarlierFlows(host: NetworkStack, targets: readonly Target[
 
 /** Whether that one address of the host has a mapping of its own, which goes before one for all addresses. */
 function isMappedAlone(host: NetworkStack, target: Target, address: Address): boolean {
-  const specific = portElement({ ...target, mapping: { ...target.mapping, hostIp: address } }, "");
+  const { hostPort, containerPort, protocol } = target.mapping;
+  const alone: Target = {
+    mapping: { hostPort, containerPort, protocol, hostIp: address },
+    container: target.container,
+  };
+  const specific = portElement(alone, "");
   return findElement(host.netfilter, table, specific.set, specific.element) !== undefined;
 }
 
@@ -65,8 +70,9 @@ class LocalAddresses {
 
   has(address: Address): boolean {
     if (address.isLoopback) return true;
-    this.known ??= this.read();
-    return this.known.some((each) => each.equals(address));
+    const known = this.known ?? this.read();
+    this.known = known;
+    return known.some((each) => each.equals(address));
   }
 
   private read(): Address[] {

@@ -10,6 +10,7 @@ import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { commentWords, deletion, hasChain, jumpsTo, ruleLine, rulesOf } from "../../pkg/iptables/rule-line.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
+import type { PortMapping } from "./config.ts";
 import type { Mapped } from "./mapped.ts";
 import { protocolNumber, specificAddress, type Target } from "./targets.ts";
 
@@ -24,6 +25,8 @@ const LONGEST_COMMENT = 255;
 export interface IptablesPlan {
   readonly attachment: Attachment;
   readonly targets: readonly Target[];
+  /** All mappings, those of the other family too: the reference's ways in lead for all of them. */
+  readonly mappings: readonly PortMapping[];
   readonly snat: boolean;
   readonly masqAll: boolean;
   readonly markBit: number;
@@ -116,7 +119,7 @@ export function entryLines(plan: IptablesPlan): string[] {
       lines.push(ruleLine(["-A", DNAT, ...match, ...plan.conditions, "-j", dnatChain(network, containerId)]));
       ports = [];
     };
-    for (const { mapping } of plan.targets) {
+    for (const mapping of plan.mappings) {
       if (mapping.protocol !== protocol || ports.includes(mapping.hostPort.toString())) continue;
       ports.push(mapping.hostPort.toString());
       if (ports.length === MOST_PORTS) flush();

@@ -1,5 +1,6 @@
 /** A mapping as the kernel has it, without the container's names: what is left to know once its owner is gone. */
 import { Address } from "../../pkg/ip/address.ts";
+import { protocolDatum } from "../../pkg/nftables/datum.ts";
 
 export interface Mapped {
   /** IPPROTO_* */
@@ -29,4 +30,11 @@ export function decodeMapped(key: Uint8Array, data: Uint8Array): Mapped | undefi
     container: new Address(data.slice(0, width)),
     containerPort: values.getUint16(width, false),
   };
+}
+
+/** `8080/tcp`, `192.0.2.1:8080/tcp`: the mapping's end on the host, for messages. */
+export function mappedText({ protocol, hostPort, hostIp }: Mapped): string {
+  const port = `${hostPort}/${protocolDatum(protocol).text}`;
+  if (hostIp === undefined) return port;
+  return hostIp.family === 6 ? `[${hostIp.toString()}]:${port}` : `${hostIp.toString()}:${port}`;
 }

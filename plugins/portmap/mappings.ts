@@ -1,6 +1,6 @@
 /** Port mappings in nf_tables: ensured on ADD, verified on CHECK, removed on DEL and GC. What they look like: rules.ts. */
 import type { Prefix } from "../../pkg/ip/prefix.ts";
-import { KernelError } from "../../pkg/linux/errno.ts";
+import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Element } from "../../pkg/nftables/element.ts";
@@ -20,7 +20,7 @@ import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
 import { isGone } from "./identity.ts";
 import { releaseLocalhost } from "./localhost.ts";
-import { decodeMapped, type Mapped } from "./mapped.ts";
+import { decodeMapped, type Mapped, mappedText } from "./mapped.ts";
 import {
   conditionalChain,
   holdsPorts,
@@ -67,10 +67,14 @@ export function ensureMappings(host: NetworkStack, plan: Plan): void {
       else rebuild(socket, plan);
       return;
     } catch (error) {
-      if (tries === TRIES || !(error instanceof KernelError)) throw error;
-      if (!["ENOENT", "EEXIST", "ERESTART"].includes(error.errno)) throw error;
+      if (tries === TRIES || !(isOvertaken(error) || isKernelError(error, "EEXIST"))) throw error;
     }
   }
+}
+
+/** The ruleset, or just what a change is about, is not any more what was read of it. */
+function isOvertaken(error: unknown): boolean {
+  return isKernelError(error, "ERESTART") || isKernelError(error, "ENOENT");
 }
 
 function addNew(change: Transaction, plan: Plan): Transaction {
@@ -153,9 +157,14 @@ function refuseIfTaken(socket: NetlinkSocket, attachment: Attachment, wanted: Pl
   if (owner === undefined || isGone(new TextDecoder().decode(owner.own ?? new Uint8Array(0)))) return;
   throw new CniError(
     ErrorCode.Taken,
-    `Cannot map host port ${wanted.element.key.text}: it is held by ${holderNamed(tag)}`,
+    `Cannot map host port ${portText(wanted.element)}: it is held by ${holderNamed(tag)}`,
     "remove that container, or map another port of the host; GC removes what dead containers left",
   );
+}
+
+function portText(element: Element): string {
+  const mapped = decodeMapped(element.key.bytes, element.data?.bytes ?? new Uint8Array(0));
+  return mapped === undefined ? element.key.text : mappedText(mapped);
 }
 
 /** A tag is `<key> <network> <ifname> <container>`. */
@@ -265,8 +274,7 @@ function removeOwners(host: NetworkStack, gone: (tag: string) => boolean): Mappe
       }
       return mappedOf(found);
     } catch (error) {
-      if (tries === TRIES || !(error instanceof KernelError)) throw error;
-      if (!["ENOENT", "ERESTART"].includes(error.errno)) throw error;
+      if (tries === TRIES || !isOvertaken(error)) throw error;
     }
   }
 }

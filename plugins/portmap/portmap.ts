@@ -108,6 +108,7 @@ function iptablesPlan(config: PortmapConfig, attachment: Attachment, targets: re
   return {
     attachment,
     targets,
+    mappings: config.mappings,
     snat: config.snat,
     masqAll: config.masqAll,
     markBit: config.markBit,

@@ -2,7 +2,7 @@
  * The reference suite's mappings in nf_tables: rules in `ip cni_hostport` and `ip6 cni_hostport` whose comment is the container's
  * id and nothing else, so that neither network nor interface can be told apart.
  */
-import { KernelError } from "../../pkg/linux/errno.ts";
+import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { listRules } from "../../pkg/nftables/ruleset.ts";
 import type { Table, TableFamily } from "../../pkg/nftables/table.ts";
@@ -26,7 +26,7 @@ export function removeReferenceRules(host: NetworkStack, containerId: string): v
     change.commit(host.netfilter);
   } catch (error) {
     // Somebody else removed one meanwhile: what is left is removed one pass later.
-    if (error instanceof KernelError && error.errno === "ENOENT") removeReferenceRules(host, containerId);
+    if (isKernelError(error, "ENOENT")) removeReferenceRules(host, containerId);
     else throw error;
   }
 }

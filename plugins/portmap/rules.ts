@@ -247,7 +247,8 @@ function ownerDatum(key: string): Datum {
   const bytes = new Uint8Array(16);
   const view = new DataView(bytes.buffer);
   const digits = key.slice(0, 16) + key.slice(17, 33);
-  for (let at = 0; at < 16; at++) view.setUint8(at, Number.parseInt(digits.slice(at * 2, at * 2 + 2), 16));
+  const digit = (at: number): number => Math.max(0, "0123456789abcdef".indexOf(digits.charAt(at)));
+  for (let at = 0; at < 16; at++) view.setUint8(at, digit(at * 2) * 16 + digit(at * 2 + 1));
   return { text: key, bytes };
 }
 

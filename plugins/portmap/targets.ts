@@ -24,11 +24,12 @@ export function protocolNumber(protocol: Protocol): number {
   }
 }
 
-/** `8080/tcp`, `192.0.2.1:8080/tcp`: how messages name a mapping's end on the host. */
-export function hostEnd({ hostPort, protocol, hostIp }: PortMapping): string {
-  const port = `${hostPort}/${protocol}`;
-  if (hostIp === undefined) return port;
-  return hostIp.family === 6 ? `[${hostIp.toString()}]:${port}` : `${hostIp.toString()}:${port}`;
+/** `8080/tcp`, `192.0.2.1:8080/tcp`: the host's end of a mapping, for messages; without an address it is all of them. */
+function hostEnd(mapping: PortMapping): string {
+  const port = `${mapping.hostPort}/${mapping.protocol}`;
+  const address = specificAddress(mapping);
+  if (address === undefined) return port;
+  return address.family === 6 ? `[${address.toString()}]:${port}` : `${address.toString()}:${port}`;
 }
 
 /** The addresses that mappings lead to: of each family the first that is not another interface's. */
@@ -52,7 +53,7 @@ export function targetsOf(mappings: readonly PortMapping[], containers: readonly
     const seen = new Map<string, number>();
     for (const mapping of mappings) {
       if (!concerns(mapping, container.family)) continue;
-      const end = hostEnd({ ...mapping, hostIp: specificAddress(mapping) });
+      const end = hostEnd(mapping);
       const other = seen.get(end);
       if (other === mapping.containerPort) continue;
       if (other !== undefined) {
