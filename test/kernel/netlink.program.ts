@@ -8,6 +8,7 @@ import { clockMs } from "#system";
 import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
+import { armTermination } from "../../pkg/linux/termination.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../pkg/netlink/address.ts";
 import { Attributes } from "../../pkg/netlink/attributes.ts";
 import { findBridgePort, setBridgePort } from "../../pkg/netlink/bridge-port.ts";
@@ -424,6 +425,18 @@ function many(host: NetworkStack): void {
   claim("a batch may be larger than the send buffer", errnoOf(() => host.route.batch(operation, batch)) === "none");
 }
 
+/** The end of the call's time stops a wait, and what is then taken back still works. */
+function interruption(host: NetworkStack): void {
+  const port = required(host, "veth0");
+  const never = (_link: Link): boolean => false;
+  armTermination(150);
+  const start = clockMs();
+  const stopped = textOf(() => waitForLink(host, port.index, never, 60_000));
+  claim("the call's deadline ends a wait", clockMs() - start < 5000 && stopped.includes(`wait for link ${port.index}`));
+  claim("afterwards requests work", deleteLink(host, port) && findLink(host, "veth0") === undefined);
+  claim("afterwards waits work", waitForLink(host, required(host, "br0").index, never, 50) === undefined);
+}
+
 function main(path: string): void {
   if (!existsSync(path)) throw new Error(`${path} is missing`);
   namespaces(path);
@@ -441,6 +454,7 @@ function main(path: string): void {
   vlans(host);
   kinds(host, sandbox);
   many(host);
+  interruption(host);
   sandbox.close();
   host.close();
   namespace.close();
