@@ -91,7 +91,8 @@ function inFile<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw error instanceof CniError ? error.during(path) : error;
+    if (error instanceof CniError) throw error.during(path);
+    throw error;
   }
 }
 

@@ -26,7 +26,8 @@ function fromError(error: Error): CniError {
 export function throwAll(failures: readonly CniError[]): void {
   const first = failures.at(0);
   if (first === undefined) return;
-  if (failures.length === 1) throw first;
+  // Made anew: natively an error loses its class when it is thrown from a list (test/libcni/cnitool.test.ts).
+  if (failures.length === 1) throw new CniError(first.code, first.message, first.details);
   const lines: string[] = [];
   for (const failure of failures) {
     lines.push(failure.details === "" ? failure.message : `${failure.message}; ${failure.details}`);

@@ -38,7 +38,8 @@ export class NetworkList {
     try {
       return NetworkList.read(text, object);
     } catch (error) {
-      throw error instanceof CniError ? error.during("error parsing configuration list") : error;
+      if (error instanceof CniError) throw error.during("error parsing configuration list");
+      throw error;
     }
   }
 
@@ -53,7 +54,8 @@ export class NetworkList {
     try {
       return new NetworkList(text, plugin.object, [plugin]);
     } catch (error) {
-      throw error instanceof CniError ? error.during("error parsing configuration") : error;
+      if (error instanceof CniError) throw error.during("error parsing configuration");
+      throw error;
     }
   }
 

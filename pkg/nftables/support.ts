@@ -28,5 +28,6 @@ export function nftablesPresent(stack: NetworkStack): boolean {
   const problem = nftablesSupport(stack);
   if (problem === undefined) return true;
   if (["EPROTONOSUPPORT", "EINVAL", "EOPNOTSUPP", "EAFNOSUPPORT"].includes(problem.errno)) return false;
-  throw problem;
+  // Made anew: natively an error that a function returned as one of two types loses its class when it is thrown.
+  throw new KernelError(problem.operation, problem.number, problem.extack);
 }
