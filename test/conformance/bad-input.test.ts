@@ -541,6 +541,9 @@ describe.each(engines)("$name", (engine) => {
       await using node = await TestNode.create();
       await node.exec(["ip", "link", "add", "cni0", "type", "veth", "peer", "name", "other"]);
       const sandbox = await node.sandbox();
+      const used = { containerId: "first", netns: sandbox, ifName: "eth0" };
+      (await callPlugin(node, engine, "bridge", "ADD", { ...bridge, bridge: "cni1" }, used)).expectSuccess();
+      (await callPlugin(node, engine, "bridge", "DEL", { ...bridge, bridge: "cni1" }, used)).expectSuccess();
       const before = await snapshot(node, { sandboxes: [sandbox] });
       const call = await callPlugin(node, engine, "bridge", "ADD", bridge, {
         containerId: "container",

@@ -12,9 +12,12 @@ export interface Suite {
   readonly directory: string;
 }
 
+/** Where the builds are; FERRULE_DIST is for testing a release as it was packed. */
+const dist = process.env["FERRULE_DIST"] ?? join(projectRoot, "dist");
+
 const builds: readonly Suite[] = [
-  { name: "native", directory: join(projectRoot, "dist/native/bin") },
-  { name: "bun", directory: join(projectRoot, "dist/bun/bin") },
+  { name: "native", directory: join(dist, "native/bin") },
+  { name: "bun", directory: join(dist, "bun/bin") },
 ];
 
 /** The reference suite as scripts/get-reference unpacks it. */

@@ -30,8 +30,7 @@ const interfaceSysctls = [
 
 /** Each prints one section; a tool that fails (no such table, no such family) prints nothing. */
 const sections: readonly (readonly [name: string, command: string])[] = [
-  ["link", "ip -d -j link"],
-  ["address", "ip -j address"],
+  ["link", "ip -d -j address"],
   ["route4", "ip -j -4 route show table all"],
   ["route6", "ip -j -6 route show table all"],
   ["rule4", "ip -j -4 rule"],
@@ -100,9 +99,7 @@ async function namespaceLines(namespace: Namespace, label: string): Promise<stri
 function sectionLines(name: string, text: string): string[] {
   switch (name) {
     case "link":
-      return rows(text).map((row) => stable(row));
-    case "address":
-      return rows(text).flatMap(addressLines);
+      return rows(text).flatMap((row) => [stable(row), ...addressLines(row)]);
     case "route4":
     case "route6":
       return rows(text)
@@ -120,7 +117,7 @@ function sectionLines(name: string, text: string): string[] {
       // An empty table is none, and counters and dates are not state.
       return plainLines(text.replaceAll(/\[\d+:\d+\]/g, "")).filter((line) => !/^(#|COMMIT|\*|:\w+ ACCEPT)/.test(line));
     default:
-      return plainLines(text);
+      return plainLines(text.replaceAll(/packets \d+ bytes \d+/g, ""));
   }
 }
 
@@ -134,7 +131,7 @@ function plainLines(text: string): string[] {
 
 /** Members that never tell anything here, and only make differences hard to read. */
 const silent =
-  /^num_[rt]x_queues$|^g[sr]o_|^tso_|^inet6_addr_gen|^mcast_|^multicast_|^nf_call_|^group_(fwd|addr)|^m(in|ax)_mtu$|_(id|port|cost)$|flood$/;
+  /^num_[rt]x_queues$|^g[sr]o_|^tso_|^inet6_addr_gen|^mcast_|^multicast_|^nf_call_|^group_(fwd|addr)|^m(in|ax)_mtu$|_(id|port|cost)$|flood$|^addr_info$/;
 
 /** Members that the kernel changes by itself. */
 const restless = /timer|^topology_change|^operstate$|life_time$|^tentative$|^flags$|^link_netnsid$|^expires$|^used$/;
@@ -165,8 +162,14 @@ function isRouteOfSomebody(row: JsonRow): boolean {
   return !madeByKernel && !/^(fe80|ff00)::/.test(String(row["dst"]));
 }
 
-/** Files that remember only where to go on, which an undone ADD need not set back. */
-const cursors = /\/last_reserved_ip\.\d+$/;
+/** Files that remember only where to go on or when they were written, which an undone ADD need not set back. */
+const cursors = /\/last_reserved_ip\.\d+$|\/\.ferrule\/[^/]+\/complete$/;
+
+/** A file's content; the lines of an index are in no order. */
+async function content(path: string): Promise<string> {
+  const text = await readFile(path, "utf8");
+  return path.includes("/.ferrule/") ? text.split("\n").toSorted().join("\n").trimStart() : text;
+}
 
 async function fileLines(root: string, shown: string): Promise<string[]> {
   const lines: string[] = [];
@@ -182,7 +185,7 @@ async function fileLines(root: string, shown: string): Promise<string[]> {
     const permissions = (mode & 0o7777).toString(8);
     if ((mode & 0o170000) === 0o040000) lines.push(`file: ${shown}/${name}/ ${permissions}`);
     else if ((mode & 0o170000) !== 0o100000 || cursors.test(path)) lines.push(`file: ${shown}/${name} ${permissions}`);
-    else lines.push(`file: ${shown}/${name} ${permissions} ${JSON.stringify(await readFile(path, "utf8"))}`);
+    else lines.push(`file: ${shown}/${name} ${permissions} ${JSON.stringify(await content(path))}`);
   }
   return lines;
 }

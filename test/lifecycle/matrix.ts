@@ -74,6 +74,9 @@ export function lifeCycleMatrix(engine: Suite): void {
         expectSame(await look(), before, "the second DEL changes nothing");
       });
 
+      // The slower engine takes the rest for one version of each shape: reading and printing is all that differs between them.
+      if (engine.name === "bun" && !["0.2.0", "0.4.0", "1.1.0"].includes(version)) return;
+
       test("DEL of what was never added succeeds and changes nothing", async () => {
         await using node = await TestNode.create();
         await row.prepare?.(node);

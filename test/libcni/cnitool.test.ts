@@ -1,0 +1,298 @@
+/**
+ * cnitool with the network configurations that people have (examples/conflists), as they would run it, and what it does when a
+ * plugin of a list fails. Fake plugins are shell scripts beside the suite's own in CNI_PATH.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { CommandResult } from "../helpers/command.ts";
+import { engines, projectRoot, type Suite } from "../helpers/engines.ts";
+import { TestNode } from "../helpers/node.ts";
+import type { Json } from "../helpers/plugin.ts";
+
+const examples = join(projectRoot, "examples/conflists");
+
+/** A node with a configuration directory and room for fake plugins. */
+class Cnitool {
+  readonly node: TestNode;
+  private readonly suite: Suite;
+
+  constructor(node: TestNode, suite: Suite) {
+    this.node = node;
+    this.suite = suite;
+  }
+
+  private get configurations(): string {
+    return join(this.node.directory, "net.d");
+  }
+
+  private get fakes(): string {
+    return join(this.node.directory, "fakes");
+  }
+
+  async configure(file: string, content: object | string): Promise<void> {
+    await mkdir(this.configurations, { recursive: true });
+    await writeFile(join(this.configurations, file), typeof content === "string" ? content : JSON.stringify(content));
+  }
+
+  /** A plugin that runs `script`, with the verb in $CNI_COMMAND and the request on stdin. */
+  async fake(type: string, script: string): Promise<void> {
+    await mkdir(this.fakes, { recursive: true });
+    await writeFile(join(this.fakes, type), `#!/bin/sh\n${script}\n`);
+    await chmod(join(this.fakes, type), 0o755);
+  }
+
+  async run(words: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
+    const environment = {
+      PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+      NETCONFPATH: this.configurations,
+      CNI_PATH: `${this.suite.directory}:${this.fakes}`,
+      ...variables,
+    };
+    const set = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    return this.node.run(["env", "-i", ...set, `${this.suite.directory}/cnitool`, ...words], { timeoutMs: 60_000 });
+  }
+
+  /** What it prints. @throws when it fails, or writes anything on stderr */
+  async succeed(words: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<string> {
+    const outcome = await this.run(words, variables);
+    expect(`${outcome.stderr}${outcome.status}`, `cnitool ${words.join(" ")}`).toBe("0");
+    return outcome.stdout;
+  }
+
+  /** What it writes on stderr. @throws when it succeeds, or prints anything */
+  async fail(words: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<string> {
+    const outcome = await this.run(words, variables);
+    expect(`${outcome.stdout}${outcome.status}`, `cnitool ${words.join(" ")}`).toBe("1");
+    return outcome.stderr;
+  }
+
+  /** Addresses that host-local has given away, and libcni's records. */
+  async leftovers(): Promise<string[]> {
+    const found = await this.node.exec(["find", "/var/lib/cni", "/run/cni-ipam-state", "-type", "f", "-path", "*[0-9a-f.:]"]).catch(() => "");
+    return found.split("\n").filter((path) => /\/(results\/.*|[0-9a-f]*[.:][0-9a-f.:]+)$/.test(path));
+  }
+}
+
+/** An example, as far as the suite has its plugins. */
+interface Example {
+  readonly file: string;
+  readonly network: string;
+  readonly cniVersion: string;
+  readonly config: Json;
+  readonly left: readonly string[];
+  readonly runnable: boolean;
+}
+
+function exampleOf(file: string, suite: Suite): Example {
+  const config = JSON.parse(readFileSync(join(examples, file), "utf8"));
+  const here = (plugin: { readonly type: string }): boolean => existsSync(join(suite.directory, plugin.type));
+  const plugins: { readonly type: string }[] = config.plugins ?? [config];
+  const left = plugins.filter((plugin) => !here(plugin)).map((plugin) => plugin.type);
+  const runnable = plugins[0] !== undefined && here(plugins[0]);
+  if (config.plugins !== undefined) config.plugins = plugins.filter(here);
+  return { file, network: config.name, cniVersion: config.cniVersion, config, left, runnable };
+}
+
+const bridgeWith = (...more: object[]): object => ({
+  cniVersion: "1.1.0",
+  name: "net",
+  plugins: [
+    {
+      type: "bridge",
+      bridge: "cni0",
+      isGateway: true,
+      ipam: { type: "host-local", subnet: "10.1.0.0/16", routes: [{ dst: "0.0.0.0/0" }] },
+    },
+    ...more,
+  ],
+});
+
+describe.each(engines)("$name", (suite) => {
+  const files = readdirSync(examples).filter((file) => /\.conf(list)?$/.test(file));
+  for (const example of files.map((file) => exampleOf(file, suite))) {
+    const without = example.left.length === 0 ? "" : ` (without ${example.left.join(", ")}: not in the suite yet)`;
+    test.skipIf(!example.runnable)(`${example.file} attaches, checks and detaches${without}`, async () => {
+      await using node = await TestNode.create();
+      const cnitool = new Cnitool(node, suite);
+      const sandbox = await node.sandbox();
+      await cnitool.configure(example.file, example.config);
+      const words = [example.network, sandbox.path];
+
+      expect(await cnitool.succeed(["validate", ...words])).toMatch(`network ${example.network}, cniVersion ${example.cniVersion}\n`);
+      const result = JSON.parse(await cnitool.succeed(["add", ...words]));
+      expect(result.cniVersion).toBe(example.cniVersion);
+      const gateway: string = result.ip4?.gateway ?? result.ips[0].gateway;
+      await sandbox.exec(["ping", "-c", "1", "-W", "2", gateway]);
+      expect(await cnitool.leftovers()).not.toEqual([]);
+
+      if (/^0\.[123]/.test(example.cniVersion)) {
+        expect(await cnitool.fail(["check", ...words])).toMatch(/does not support the CHECK command/);
+      } else {
+        expect(await cnitool.succeed(["check", ...words])).toBe("");
+      }
+      expect(await cnitool.succeed(["status", ...words])).toBe("");
+      expect(await cnitool.succeed(["del", ...words])).toBe("");
+      expect(await sandbox.hasLink("eth0")).toBe(false);
+      expect(await cnitool.leftovers()).toEqual([]);
+      expect(await cnitool.succeed(["del", ...words])).toBe("");
+    });
+  }
+
+  test.skipIf(!existsSync(join(suite.directory, "portmap")))("CAP_ARGS reach the plugin that declares them", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const sandbox = await node.sandbox();
+    const { namespace, nodeAddress4 } = await node.outside();
+    const { config } = exampleOf("containerd.conflist", suite);
+    await cnitool.configure("containerd.conflist", config);
+    await node.exec(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+    const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
+    await cnitool.succeed(["add", config.name, sandbox.path], { CAP_ARGS: JSON.stringify({ portMappings }) });
+    const server = node.background(["socat", "-dd", "TCP4-LISTEN:80,fork,reuseaddr", "SYSTEM:echo hello"], sandbox);
+    await server.waitFor(/listening/);
+    expect(await namespace.exec(["socat", "-t", "2", "-", `TCP4:${nodeAddress4}:8080`])).toBe("hello\n");
+    await cnitool.succeed(["del", config.name, sandbox.path], { CAP_ARGS: JSON.stringify({ portMappings }) });
+    expect((await namespace.run(["socat", "-t", "1", "-", `TCP4:${nodeAddress4}:8080,connect-timeout=1`])).status).not.toBe(0);
+  });
+
+  test("a plugin that fails has the others' work taken back, and its error is told", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const sandbox = await node.sandbox();
+    await cnitool.configure("net.conflist", bridgeWith({ type: "broken" }));
+    await cnitool.fake("broken", `[ $CNI_COMMAND = ADD ] || exit 0\necho '{"cniVersion":"1.1.0","code":111,"msg":"no","details":"do"}'; exit 1`);
+    expect(await cnitool.fail(["add", "net", sandbox.path])).toBe('plugin type="broken" failed (add): no; do\n');
+    expect(await sandbox.hasLink("eth0")).toBe(false);
+    expect(await cnitool.leftovers()).toEqual([]);
+  });
+
+  test("what cannot be taken back is told, and the rest is gone", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const sandbox = await node.sandbox();
+    await cnitool.configure("net.conflist", bridgeWith({ type: "broken" }));
+    await cnitool.fake("broken", "exit 7");
+    const words = await cnitool.fail(["add", "net", sandbox.path]);
+    expect(words).toMatch(/^plugin type="broken" failed \(add\): netplugin failed with no error message: exit status 7; /);
+    expect(words).toMatch(/not taken back: plugin type="broken" failed \(delete\): .*\n$/);
+    expect(await sandbox.hasLink("eth0")).toBe(false);
+  });
+
+  test("a second add fails and leaves the living attachment alone", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const sandbox = await node.sandbox();
+    await cnitool.configure("net.conflist", bridgeWith());
+    await cnitool.succeed(["add", "net", sandbox.path]);
+    expect(await cnitool.fail(["add", "net", sandbox.path])).toMatch(/was there before and nothing was removed/);
+    await sandbox.exec(["ping", "-c", "1", "-W", "2", "10.1.0.1"]);
+    await cnitool.succeed(["check", "net", sandbox.path]);
+  });
+
+  test("two interfaces of one namespace come and go by themselves", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const sandbox = await node.sandbox();
+    await cnitool.configure("net.conflist", {
+      cniVersion: "1.1.0",
+      name: "net",
+      plugins: [{ type: "bridge", ipam: { type: "host-local", subnet: "10.1.0.0/16" } }],
+    });
+    await cnitool.succeed(["add", "net", sandbox.path]);
+    await cnitool.succeed(["add", "net", sandbox.path, "--ifname", "net1"]);
+    await cnitool.succeed(["del", "net", sandbox.path], { CNI_IFNAME: "eth0" });
+    expect([await sandbox.hasLink("eth0"), await sandbox.hasLink("net1")]).toEqual([false, true]);
+    expect((await cnitool.leftovers()).filter((path) => path.includes("/results/"))).toHaveLength(1);
+  });
+
+  test("gc detaches everything and passes an empty list on", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const [one, two] = [await node.sandbox(), await node.sandbox()];
+    const log = join(node.directory, "gc.json");
+    await cnitool.configure("net.conflist", bridgeWith({ type: "witness", capabilities: { mac: true }, unknown: { b: null, a: 1.5 } }));
+    await cnitool.fake(
+      "witness",
+      `case $CNI_COMMAND in ADD) sed 's/.*"prevResult":\\({.*}\\)}$/\\1/' ;; GC) cat > ${log} ;; esac; exit 0`,
+    );
+    await cnitool.succeed(["add", "net", one.path]);
+    await cnitool.succeed(["add", "net", two.path]);
+    await cnitool.succeed(["gc", "net"]);
+    expect([await one.hasLink("eth0"), await two.hasLink("eth0")]).toEqual([false, false]);
+    expect(await cnitool.leftovers()).toEqual([]);
+    expect(JSON.parse(readFileSync(log, "utf8"))).toEqual({
+      type: "witness",
+      unknown: { b: null, a: 1.5 },
+      cniVersion: "1.1.0",
+      name: "net",
+      "cni.dev/valid-attachments": [],
+      "cni.dev/attachments": [],
+    });
+  });
+
+  test("plugins see the caller's environment with the six variables replaced", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const log = join(node.directory, "environment");
+    await cnitool.configure("net.conf", { cniVersion: "1.1.0", name: "net", type: "witness" });
+    await cnitool.fake("witness", `env | grep -E '^(CNI|MY)_' | sort > ${log}; echo '{"cniVersion":"1.1.0"}'`);
+    await cnitool.succeed(["add", "net", "/run/netns/../netns/blue"], { CNI_ARGS: "A=1;B=2", MY_OWN: "x y", CNI_CONTAINERID: "z" });
+    const lines = readFileSync(log, "utf8").split("\n").filter((line) => !line.startsWith("CNI_PATH="));
+    expect(lines).toEqual([
+      "CNI_ARGS=A=1;B=2",
+      "CNI_COMMAND=ADD",
+      // The first 10 bytes of the SHA-512 of "/run/netns/blue", by sha512sum.
+      `CNI_CONTAINERID=cnitool-${(await node.exec(["sh", "-c", "printf /run/netns/blue | sha512sum"])).slice(0, 20)}`,
+      "CNI_IFNAME=eth0",
+      "CNI_NETNS=/run/netns/blue",
+      "MY_OWN=x y",
+      "",
+    ]);
+  });
+
+  test("a damaged record does not keep anything from being deleted", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const sandbox = await node.sandbox();
+    await cnitool.configure("net.conflist", bridgeWith());
+    await cnitool.succeed(["add", "net", sandbox.path]);
+    await node.exec(["sh", "-c", "for record in /var/lib/cni/results/*; do : > $record; done"]);
+    expect(await cnitool.fail(["check", "net", sandbox.path])).toMatch(/^failed to get network "net" cached result: /);
+    const del = await cnitool.run(["del", "net", sandbox.path]);
+    expect(del.status).toBe(0);
+    expect(del.stderr).toMatch(/^cnitool: the cached result of network net is of no use, which is now .*\.corrupt: /);
+    expect(await sandbox.hasLink("eth0")).toBe(false);
+  });
+
+  test("a list that cannot be used is told with its file, its reason and what to do", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    await cnitool.configure("1.conflist", { name: "net", plugins: [{ mtu: 1 }] });
+    expect(await cnitool.fail(["status", "net"])).toMatch(
+      /\/net\.d\/1\.conflist: error parsing configuration list: failed to parse plugin config 0: error parsing configuration: missing 'type'; give/,
+    );
+    await cnitool.configure("1.conflist", { name: "net" });
+    expect(await cnitool.fail(["status", "net"])).toMatch(/1\.conflist: no plugin configs found; /);
+    await cnitool.configure("1.conflist", { name: "net", plugins: [{ type: "absent" }] });
+    expect(await cnitool.fail(["validate", "net"])).toMatch(/^failed to find plugin "absent" in path \[.*; install it/);
+    expect(await cnitool.fail(["status", "other"])).toMatch(/^no net configuration with name "other" in .*; it has net\n$/);
+  });
+
+  test("status tells the first plugin that is not ready", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    await cnitool.configure("1.conflist", bridgeWith({ type: "unready" }));
+    await cnitool.fake("unready", `echo '{"cniVersion":"1.1.0","code":50,"msg":"daemon is down"}'; exit 1`);
+    expect(await cnitool.fail(["status", "net"])).toBe("daemon is down\n");
+  });
+
+  test("ferrule cnitool is the same", async () => {
+    await using node = await TestNode.create();
+    const outcome = await node.run([join(suite.directory, "../ferrule"), "cnitool", "--help"]);
+    expect(outcome).toMatchObject({ status: 0, stderr: "" });
+    expect(outcome.stdout).toMatch(/^cnitool: /);
+    expect((await node.run([`${suite.directory}/cnitool`, "frob", "net", "/x"])).status).toBe(1);
+  });
+});
