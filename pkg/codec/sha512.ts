@@ -38,7 +38,6 @@ const INITIAL_HASH = new Uint32Array([
 const BLOCK_BYTES = 128;
 const WORDS = 80;
 
-
 /** A 64-bit accumulator; the carry between the halves lives here and nowhere else. */
 class Word {
   high = 0;
@@ -116,8 +115,14 @@ function expand(message: DataView, at: number, schedule: DataView): void {
     const bh = schedule.getUint32(i - 16);
     const bl = schedule.getUint32(i - 12);
     word
-      .set(rotated(ah, al, 1) ^ rotated(ah, al, 8) ^ (ah >>> 7), rotated(al, ah, 1) ^ rotated(al, ah, 8) ^ shiftedLow(ah, al, 7))
-      .add(rotated(bh, bl, 19) ^ rotated(bh, bl, 61) ^ (bh >>> 6), rotated(bl, bh, 19) ^ rotated(bl, bh, 61) ^ shiftedLow(bh, bl, 6))
+      .set(
+        rotated(ah, al, 1) ^ rotated(ah, al, 8) ^ (ah >>> 7),
+        rotated(al, ah, 1) ^ rotated(al, ah, 8) ^ shiftedLow(ah, al, 7),
+      )
+      .add(
+        rotated(bh, bl, 19) ^ rotated(bh, bl, 61) ^ (bh >>> 6),
+        rotated(bl, bh, 19) ^ rotated(bl, bh, 61) ^ shiftedLow(bh, bl, 6),
+      )
       .add(schedule.getUint32(i - 128), schedule.getUint32(i - 124))
       .add(schedule.getUint32(i - 56), schedule.getUint32(i - 52));
     schedule.setUint32(i, word.high);
@@ -139,7 +144,10 @@ function mix(state: DataView, schedule: DataView, round: number): void {
   const first = new Word()
     .set(state.getUint32(56), state.getUint32(60))
     .add(sigma(eh, el, 14, 18, 41), sigma(el, eh, 14, 18, 41))
-    .add((eh & state.getUint32(40)) ^ (~eh & state.getUint32(48)), (el & state.getUint32(44)) ^ (~el & state.getUint32(52)))
+    .add(
+      (eh & state.getUint32(40)) ^ (~eh & state.getUint32(48)),
+      (el & state.getUint32(44)) ^ (~el & state.getUint32(52)),
+    )
     .add(constants.getUint32(round * 8, true), constants.getUint32(round * 8 + 4, true))
     .add(schedule.getUint32(round * 8), schedule.getUint32(round * 8 + 4));
   const second = new Word()

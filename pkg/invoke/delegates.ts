@@ -1,6 +1,7 @@
 /** The plugins that a plugin hands work to, its IPAM plugin above all (SPEC section 4): same configuration, same environment, another verb. */
-import type { Environment, Verb } from "../../spec/environment.ts";
+
 import { parseResult } from "../../spec/convert.ts";
+import type { Environment, Verb } from "../../spec/environment.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { NetworkConfig } from "../../spec/network-config.ts";
 import { emptyResult, type Result } from "../../spec/result.ts";

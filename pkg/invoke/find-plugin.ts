@@ -9,7 +9,8 @@ import { pluginTypeProblem } from "../../spec/names.ts";
  */
 export function findPlugin(type: string, cniPath: string): string {
   const problem = pluginTypeProblem(type);
-  if (problem !== undefined) throw new CniError(ErrorCode.InvalidConfig, problem, "type names an executable in CNI_PATH");
+  if (problem !== undefined)
+    throw new CniError(ErrorCode.InvalidConfig, problem, "type names an executable in CNI_PATH");
   for (const directory of cniPath.split(":")) {
     if (directory === "") continue;
     const path = `${directory}/${type}`;

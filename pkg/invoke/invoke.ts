@@ -5,8 +5,8 @@
 import type { Environment } from "../../spec/environment.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { JsonObject } from "../../spec/json.ts";
-import { remainingMs } from "../linux/termination.ts";
 import { runProcess } from "../linux/process.ts";
+import { remainingMs } from "../linux/termination.ts";
 import { findPlugin, isSameFile } from "./find-plugin.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -23,14 +23,23 @@ const SHORTEST_MS = 1000;
  */
 export function invoke(type: string, environment: Environment, stdin: string, inProcess: RunInProcess): string {
   const path = findPlugin(type, environment.get("CNI_PATH"));
-  const outcome = (isSameFile(path, "/proc/self/exe") ? inProcess(type, environment, stdin) : undefined) ?? execute(type, path, environment, stdin);
+  const outcome =
+    (isSameFile(path, "/proc/self/exe") ? inProcess(type, environment, stdin) : undefined) ??
+    execute(type, path, environment, stdin);
   if (outcome.status === 0) return outcome.stdout;
   throw pluginError(type, path, outcome);
 }
 
 function execute(type: string, path: string, environment: Environment, stdin: string): Outcome {
   const deadlineMs = Math.max(SHORTEST_MS, remainingMs() - RESERVED_MS);
-  const child = runProcess({ path, argv: [path], environment: environment.toStrings(), stdin, deadlineMs, forwardStderr: true });
+  const child = runProcess({
+    path,
+    argv: [path],
+    environment: environment.toStrings(),
+    stdin,
+    deadlineMs,
+    forwardStderr: true,
+  });
   if (child.timedOut) {
     throw new CniError(
       ErrorCode.DelegateFailed,

@@ -16,5 +16,9 @@ function fromError(error: Error): CniError {
   // File errors are I/O; anything else here is a bug of ours.
   const code = (error as NodeJS.ErrnoException).code;
   if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return new CniError(ErrorCode.Io, error.message);
-  return new CniError(ErrorCode.Internal, error.message, "this is a bug: please report it with the network configuration");
+  return new CniError(
+    ErrorCode.Internal,
+    error.message,
+    "this is a bug: please report it with the network configuration",
+  );
 }

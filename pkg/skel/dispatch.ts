@@ -12,8 +12,8 @@ import { Delegates } from "../invoke/delegates.ts";
 import type { RunInProcess } from "../invoke/invoke.ts";
 import type { Outcome } from "../invoke/outcome.ts";
 import { Attachment } from "./attachment.ts";
-import type { Plugin, Request } from "./plugin.ts";
 import { toCniError } from "./cni-error.ts";
+import type { Plugin, Request } from "./plugin.ts";
 import { Sandbox } from "./sandbox.ts";
 import { ValidAttachments } from "./valid-attachments.ts";
 

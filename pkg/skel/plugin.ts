@@ -3,7 +3,7 @@
  * `definePlugin` is the only place that is generic in the configuration's type; behind it stands one plain `Plugin`.
  */
 import type { Environment } from "../../spec/environment.ts";
-import { CniError } from "../../spec/errors.ts";
+import type { CniError } from "../../spec/errors.ts";
 import type { KeyDescription } from "../../spec/key-description.ts";
 import { Keys } from "../../spec/keys.ts";
 import type { NetworkConfig } from "../../spec/network-config.ts";

@@ -12,7 +12,10 @@ export function alwaysReady<C>(_call: Status<C>): void {}
 /** The result that a chained plugin works on. @throws CniError 7 when there is none */
 export function requirePrevResult(prevResult: Result | undefined, type: string): Result {
   if (prevResult !== undefined) return prevResult;
-  throw invalidConfig(`${type}: required prevResult missing`, `put ${type} after the plugin that makes the interface in the list's "plugins"`);
+  throw invalidConfig(
+    `${type}: required prevResult missing`,
+    `put ${type} after the plugin that makes the interface in the list's "plugins"`,
+  );
 }
 
 /** What CHECK compares with. @throws CniError 102 when the runtime gave none */
