@@ -64,11 +64,18 @@ export function parseConditions(words: readonly string[], key: string): Expressi
     const choices = readMatch(reader);
     const longer: Expression[][] = [];
     for (const earlier of alternatives) {
-      for (const choice of choices) longer.push(earlier.concat(choice));
+      for (const choice of choices) longer.push(joined(earlier, choice));
     }
     alternatives = longer;
   }
   return alternatives;
+}
+
+function joined(one: readonly Expression[], other: readonly Expression[]): Expression[] {
+  const all: Expression[] = [];
+  for (const each of one) all.push(each);
+  for (const each of other) all.push(each);
+  return all;
 }
 
 /** One match: the lists of expressions of which one must be passed. */

@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { chainDeletion, commentWords, deletion, hasChain, jumpsTo, ruleLine, rulesOf } from "./rule-line.ts";
+
+describe("ruleLine()", () => {
+  const rows: readonly (readonly [words: readonly string[], line: string])[] = [
+    [["-A", "X", "-s", "10.1.0.0/24", "-j", "ACCEPT"], "-A X -s 10.1.0.0/24 -j ACCEPT"],
+    [["!", "-d", "fd00::/8"], "! -d fd00::/8"],
+    [["--to-destination", "[fd00::2]:80"], "--to-destination [fd00::2]:80"],
+    [["--dports", "80,81:90"], "--dports 80,81:90"],
+    [commentWords('name: "net" id: "c1"'), '-m comment --comment "name: \\"net\\" id: \\"c1\\""'],
+    [["a\\b"], '"a\\\\b"'],
+    [[""], '""'],
+    [["x;y", "$z", "'q'"], '"x;y" "$z" "\'q\'"'],
+  ];
+
+  test.each(rows)("quotes %j as iptables-restore reads it", (words, line) => {
+    expect(ruleLine(words)).toBe(line);
+  });
+
+  test("refuses a line break, which would begin another rule", () => {
+    expect(() => ruleLine(["-A", "X\n-F"])).toThrow(/control character/);
+  });
+});
+
+describe("saved tables", () => {
+  const saved = [
+    ":POSTROUTING ACCEPT [0:0]",
+    ":CNI-1 - [0:0]",
+    ":CNI-12 - [0:0]",
+    "-A POSTROUTING -s 10.1.0.2/32 -j CNI-1",
+    "-A POSTROUTING -s 10.1.0.3/32 -j CNI-12",
+    "-A CNI-1 -d 10.1.0.0/24 -j ACCEPT",
+  ];
+
+  test("chains and rules are found by their whole names", () => {
+    expect(hasChain(saved, "CNI-1")).toBe(true);
+    expect(hasChain(saved, "CNI")).toBe(false);
+    expect(rulesOf(saved, "CNI-1")).toEqual(["-A CNI-1 -d 10.1.0.0/24 -j ACCEPT"]);
+    expect(jumpsTo(saved, "CNI-1")).toEqual(["-A POSTROUTING -s 10.1.0.2/32 -j CNI-1"]);
+  });
+
+  test("a chain is deleted with the jumps to it, and an absent one needs nothing", () => {
+    expect(chainDeletion(saved, "CNI-1")).toEqual(["-D POSTROUTING -s 10.1.0.2/32 -j CNI-1", "-F CNI-1", "-X CNI-1"]);
+    expect(chainDeletion(saved, "CNI-2")).toEqual([]);
+    expect(deletion("-A X -j Y")).toBe("-D X -j Y");
+  });
+});
