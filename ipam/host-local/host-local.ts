@@ -111,12 +111,12 @@ function check({ config, network, attachment, prevResult, warn }: Check<HostLoca
 function gc({ config, network, valid, teardown, warn }: Gc<HostLocalConfig>): void {
   const store = ReservationStore.find(config.dataDir, network.name, warn);
   if (store === undefined) return;
-  const alive = new Set<string>();
-  for (const each of network.validAttachments ?? []) alive.add(each.containerID);
+  const hasContainer = (id: string): boolean =>
+    (network.validAttachments ?? []).some((each) => each.containerID === id);
   withStore(store, (): void => {
     for (const { address, owner } of store.all()) {
-      const isAlive = owner.ifName === "" ? alive.has(owner.containerId) : valid.holds(owner.containerId, owner.ifName);
-      if (isAlive) continue;
+      if (owner.ifName === "" ? hasContainer(owner.containerId) : valid.holds(owner.containerId, owner.ifName))
+        continue;
       const what = `release ${address.toString()} of ${describeOwner(owner)}`;
       teardown.attempt(what, (): void => store.release(address, owner));
     }

@@ -6,6 +6,7 @@ import type { IpConfig } from "../../spec/result.ts";
 import { type Candidate, Candidates } from "./allocator.ts";
 import type { RangeSet } from "./range.ts";
 import { describeOwner, type Owner } from "./reservation.ts";
+import { SortedTexts } from "./sorted-texts.ts";
 import type { Holder, ReservationStore } from "./store.ts";
 
 /** After so many taken addresses in a row one look at the directory is cheaper than trying on. */
@@ -92,7 +93,7 @@ function takeWanted(store: ReservationStore, index: number, set: RangeSet, wante
 function takeNext(store: ReservationStore, index: number, set: RangeSet): Candidate {
   const candidates = new Candidates(set, store.lastReserved(index));
   let tries = 0;
-  let taken = new Set<string>();
+  let taken = new SortedTexts([]);
   for (let next = candidates.next(); next !== undefined; next = candidates.next()) {
     if (!taken.has(next.address.toString()) && store.reserve(next.address, index)) return next;
     tries += 1;

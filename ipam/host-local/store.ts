@@ -13,6 +13,7 @@ import { messageOf } from "../../spec/errors.ts";
 import { AttachmentIndex } from "./attachment-index.ts";
 import { hasCode, linkIfFree, readIfThere, removeIfThere, replaceFile, writeSynced } from "./files.ts";
 import { formatOwner, type Owner, parseOwner, type Reservation, sameOwner } from "./reservation.ts";
+import { SortedTexts } from "./sorted-texts.ts";
 
 const LOCK_MODE = 0o750;
 
@@ -144,10 +145,10 @@ export class ReservationStore {
   }
 
   /** The names of all that is reserved: one look at the directory, no file is read. */
-  taken(): Set<string> {
-    const names = new Set<string>();
-    for (const address of takenIn(this.directory)) names.add(address.toString());
-    return names;
+  taken(): SortedTexts {
+    const names: string[] = [];
+    for (const address of takenIn(this.directory)) names.push(address.toString());
+    return new SortedTexts(names);
   }
 
   /** Whether the index can be used as an earlier call left it. */
