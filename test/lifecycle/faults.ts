@@ -26,6 +26,8 @@ const kernelFaults: readonly Fault[] = [
 
 /** Calls on files, which Bun makes for itself too, from other threads. */
 const fileFaults: readonly Fault[] = [
+  // musl opens by open, glibc by openat.
+  { kind: "error", call: "open", errno: "EMFILE" },
   { kind: "error", call: "openat", errno: "EMFILE" },
   { kind: "error", call: "write", errno: "ENOSPC" },
   { kind: "error", call: "fsync", errno: "EIO" },
@@ -34,6 +36,7 @@ const fileFaults: readonly Fault[] = [
   { kind: "error", call: "link", errno: "EIO" },
   { kind: "error", call: "mkdir", errno: "EACCES" },
   { kind: "error", call: "flock", errno: "ENOLCK" },
+  { kind: "signal", call: "open", signal: "KILL" },
   { kind: "signal", call: "openat", signal: "KILL" },
   { kind: "signal", call: "write", signal: "KILL" },
   { kind: "signal", call: "fsync", signal: "KILL" },
@@ -46,7 +49,8 @@ const deletionFaults: readonly Fault[] = [
   { kind: "error", call: "unlink", errno: "EIO" },
   { kind: "signal", call: "sendto", signal: "KILL" },
   { kind: "signal", call: "sendto", signal: "TERM" },
-  { kind: "signal", call: "openat", signal: "KILL" },
+  { kind: "signal", call: "open", signal: "KILL" },
+  { kind: "signal", call: "unlink", signal: "KILL" },
 ];
 
 /** How many steps of each fault are tried: all that there are for the newest version, some for the others, some for the slower engine. */
@@ -205,8 +209,10 @@ async function tryAllSteps(
       container = await stage.prepared("container");
       await stage.rest(container);
     }
-    const last = await stage.network.addOne(stage.own, container);
-    expect(last.status, `an ADD without a fault succeeds after all: ${last.stdout}`).toBe(0);
+    if (failures.length === 0) {
+      const last = await stage.network.addOne(stage.own, container);
+      expect(last.status, `an ADD without a fault succeeds after all: ${last.stdout}`).toBe(0);
+    }
   } finally {
     await stage.node.dispose();
   }
@@ -216,7 +222,7 @@ async function tryAllSteps(
 /** Declares the tests of one engine. */
 export function faultMatrix(engine: Suite): void {
   const addFaults = engine.name === "bun" ? kernelFaults : [...kernelFaults, ...fileFaults];
-  const delFaults = engine.name === "bun" ? deletionFaults.filter((fault) => fault.call !== "openat") : deletionFaults;
+  const delFaults = engine.name === "bun" ? deletionFaults.filter((fault) => fault.call !== "open") : deletionFaults;
   describe.each(pluginCases.filter((row) => pluginNames.includes(row.config.type)))("$name", (row) => {
     const versions = ["0.2.0", "0.4.0", "1.1.0"].filter((version) => compareVersions(version, row.since) >= 0);
     describe.each(versions)("%s", (version) => {
