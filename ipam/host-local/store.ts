@@ -50,6 +50,7 @@ export class ReservationStore {
     this.record = record;
     this.recordOwner = recordOwner;
     this.warn = warn;
+    this.resumeIndex();
   }
 
   /**
@@ -90,7 +91,7 @@ export class ReservationStore {
   /** The addresses that an attachment holds, by the reservations themselves; found through the index. */
   addressesOf(owner: Owner): Address[] {
     const found: Address[] = [];
-    const scanned = this.completeMs >= 0 || this.resumeIndex() ? undefined : this.all();
+    const scanned = this.completeMs >= 0 ? undefined : this.all();
     for (const reservation of scanned ?? []) if (sameOwner(reservation.owner, owner)) found.push(reservation.address);
     if (scanned !== undefined) return found;
     for (const address of this.index.addressesOf(owner)) {
@@ -151,11 +152,13 @@ export class ReservationStore {
     return new SortedTexts(names);
   }
 
-  /** Whether the index can be used as an earlier call left it. */
-  private resumeIndex(): boolean {
-    if (!this.index.complete) return false;
-    this.completeMs = statSync(this.directory).mtimeMs;
-    return true;
+  /** Uses the index as an earlier call left it, where nothing else has happened since. */
+  private resumeIndex(): void {
+    try {
+      if (this.index.complete) this.completeMs = statSync(this.directory).mtimeMs;
+    } catch (error) {
+      this.warn(`host-local: the index ${this.index.directory} cannot be read: ${messageOf(error)}`);
+    }
   }
 
   /** Without the index everything still works, only slower: a full disk must not keep an address from being released. */

@@ -1,0 +1,207 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Address } from "../../pkg/ip/address.ts";
+import type { Owner } from "./reservation.ts";
+import { probeStore, ReservationStore } from "./store.ts";
+
+/** The system calls that Node has no function for; nobody else wants the lock here. */
+vi.mock("#system", async () => {
+  const { futimesSync } = await import("node:fs");
+  return {
+    flock: (): number => 0,
+    errno: (): number => 0,
+    clockMs: (): number => performance.now(),
+    poll: (): number => 0,
+    setModificationTime: (fd: number, seconds: number): number => {
+      futimesSync(fd, seconds, seconds);
+      return 0;
+    },
+  };
+});
+
+let dataDir = "";
+let warnings: string[] = [];
+const warn = (line: string): void => void warnings.push(line);
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), "host-local-"));
+  warnings = [];
+});
+
+afterEach(() => {
+  rmSync(dataDir, { recursive: true });
+});
+
+function address(text: string): Address {
+  const parsed = Address.parse(text);
+  if (parsed === undefined) throw new Error(text);
+  return parsed;
+}
+
+function owner(containerId: string, ifName = "eth0"): Owner {
+  return { containerId, ifName };
+}
+
+function reserve(who: Owner, ...texts: string[]): boolean[] {
+  const store = ReservationStore.openFor(who, dataDir, "net", warn);
+  store.addressesOf(who); // as ADD does
+  const results = texts.map((text, index) => store.reserve(address(text), index));
+  store.close();
+  return results;
+}
+
+function withStore<T>(action: (store: ReservationStore) => T): T {
+  const store = ReservationStore.find(dataDir, "net", warn);
+  if (store === undefined) throw new Error("no store");
+  try {
+    return action(store);
+  } finally {
+    store.close();
+  }
+}
+
+function held(who: Owner): string[] {
+  return withStore((store) => store.addressesOf(who).map((each) => each.toString()));
+}
+
+const file = (name: string): string => join(dataDir, "net", name);
+
+/** Whether a call would read the files themselves: it would find what the index does not know. */
+function scans(): boolean {
+  let scanned = false;
+  withStore((store) => {
+    const all = store.all.bind(store);
+    store.all = () => {
+      scanned = true;
+      return all();
+    };
+    store.addressesOf(owner("nobody"));
+  });
+  return scanned;
+}
+
+describe("ReservationStore", () => {
+  it("writes exactly what the reference writes", () => {
+    expect(reserve(owner("c1"), "10.1.0.2", "fd00::2")).toEqual([true, true]);
+    expect(readdirSync(join(dataDir, "net")).toSorted()).toEqual(
+      ["10.1.0.2", "fd00::2", "last_reserved_ip.0", "last_reserved_ip.1", "lock"].toSorted(),
+    );
+    expect(readFileSync(file("10.1.0.2"), "utf8")).toBe("c1\r\neth0");
+    expect(readFileSync(file("last_reserved_ip.1"), "utf8")).toBe("fd00::2");
+    expect(statSync(join(dataDir, "net")).mode & 0o777).toBe(0o755);
+    expect(statSync(file("10.1.0.2")).mode & 0o777).toBe(0o600);
+    expect(statSync(file("last_reserved_ip.0")).mode & 0o777).toBe(0o600);
+    expect(statSync(file("lock")).mode & 0o777).toBe(0o750);
+  });
+
+  it("does not give an address twice, and tells who holds it", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    expect(reserve(owner("c2"), "10.1.0.2")).toEqual([false]);
+    expect(withStore((store) => store.holderOf(address("10.1.0.2")))).toEqual({ owner: owner("c1"), ageSeconds: 0 });
+    expect(withStore((store) => store.holderOf(address("10.1.0.3")))).toBeUndefined();
+  });
+
+  it("releases what an attachment holds and nothing else", () => {
+    reserve(owner("c1"), "10.1.0.2", "fd00::2");
+    reserve(owner("c1", "eth1"), "10.1.0.3");
+    withStore((store) => {
+      for (const each of store.addressesOf(owner("c1"))) store.release(each, owner("c1"));
+      store.release(address("10.1.0.3"), owner("c1"));
+    });
+    expect(held(owner("c1"))).toEqual([]);
+    expect(held(owner("c1", "eth1"))).toEqual(["10.1.0.3"]);
+  });
+
+  it("finds what the reference reserved, and reads nothing twice", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    expect(scans()).toBe(false);
+    writeFileSync(file("10.1.0.9"), " c9\r\neth0 \n");
+    expect(scans()).toBe(true);
+    expect(scans()).toBe(false);
+    expect(held(owner("c9"))).toEqual(["10.1.0.9"]);
+  });
+
+  it("believes the reservation, not the index: what the reference released is free", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    unlinkSync(file("10.1.0.2"));
+    expect(held(owner("c1"))).toEqual([]);
+    expect(reserve(owner("c2"), "10.1.0.2")).toEqual([true]);
+    expect(held(owner("c1"))).toEqual([]);
+  });
+
+  it("makes the index anew after a boot, and when somebody removed it or the reservations", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    const mark = join(dataDir, ".ferrule/net/complete");
+    writeFileSync(mark, readFileSync(mark, "utf8").replace(/^\S+/, "00000000-0000-0000-0000-000000000000"));
+    expect(scans()).toBe(true);
+    rmSync(join(dataDir, ".ferrule"), { recursive: true });
+    expect(held(owner("c1"))).toEqual(["10.1.0.2"]);
+    rmSync(join(dataDir, "net"), { recursive: true });
+    mkdirSync(join(dataDir, "net"));
+    expect(held(owner("c1"))).toEqual([]);
+    expect(readdirSync(join(dataDir, ".ferrule/net"))).toEqual(["complete"]);
+  });
+
+  it("reclaims the empty file that a crash leaves, which the reference leaks for ever, and says so", () => {
+    mkdirSync(join(dataDir, "net"));
+    writeFileSync(file("10.1.0.2"), "");
+    writeFileSync(file("10.1.0.3"), "\0\0\0\0");
+    expect(held(owner("c1"))).toEqual([]);
+    expect(warnings).toHaveLength(2);
+    expect(warnings[0]).toContain("names no container");
+    expect(reserve(owner("c1"), "10.1.0.2")).toEqual([true]);
+    expect(readdirSync(join(dataDir, ".ferrule/net"))).toContain("damaged-10.1.0.3");
+  });
+
+  it("takes a damaged last_reserved_ip for none", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    expect(withStore((store) => store.lastReserved(0)?.toString())).toBe("10.1.0.2");
+    writeFileSync(file("last_reserved_ip.0"), "10.1.");
+    expect(withStore((store) => store.lastReserved(0))).toBeUndefined();
+    expect(withStore((store) => store.lastReserved(7))).toBeUndefined();
+  });
+
+  it("knows files of old releases, which name the container alone", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    writeFileSync(file("10.1.0.3"), "old\n");
+    expect(held({ containerId: "old", ifName: "" })).toEqual(["10.1.0.3"]);
+    expect(held(owner("old"))).toEqual([]);
+  });
+
+  it("keeps attachments apart whose index files share a name", () => {
+    const long = "x".repeat(230);
+    reserve(owner(`${long}1`), "10.1.0.2");
+    reserve(owner(`${long}2`), "10.1.0.3");
+    expect(held(owner(`${long}1`))).toEqual(["10.1.0.2"]);
+    withStore((store) => store.release(address("10.1.0.2"), owner(`${long}1`)));
+    expect(held(owner(`${long}2`))).toEqual(["10.1.0.3"]);
+    expect(scans()).toBe(false);
+  });
+
+  it("leaves nothing temporary behind, and removes what a killed process left", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    expect(readdirSync(join(dataDir, ".ferrule/net")).toSorted()).toEqual(["complete", "eth0@c1"]);
+    for (const name of ["new-young", "new-old"]) writeFileSync(join(dataDir, ".ferrule/net", name), "c9\r\neth0");
+    utimesSync(join(dataDir, ".ferrule/net/new-old"), 1, 1);
+    withStore((store) => store.all());
+    expect(readdirSync(join(dataDir, ".ferrule/net")).toSorted()).toEqual(["complete", "eth0@c1", "new-young"]);
+  });
+
+  it("is not there before the first reservation", () => {
+    expect(ReservationStore.find(dataDir, "net", warn)).toBeUndefined();
+    expect(probeStore(dataDir, "net", 0)).toEqual([]);
+    expect(readdirSync(dataDir), "asking leaves nothing").toEqual([]);
+  });
+});
