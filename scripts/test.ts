@@ -5,6 +5,7 @@
  *
  *   --no-build          takes dist/ as it is
  *   FERRULE_ENGINES     "native", "bun" or both (the default)
+ *   FERRULE_DIST        another directory than dist/, such as an unpacked release
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";

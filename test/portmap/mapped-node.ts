@@ -1,5 +1,4 @@
 /** A node with a bridge network whose containers have mapped ports, and clients everywhere. Used by the tests of portmap. */
-import type { Background } from "../helpers/background.ts";
 import type { Suite } from "../helpers/engines.ts";
 import type { Namespace } from "../helpers/namespace.ts";
 import { type TestAttachment, TestNetwork } from "../helpers/network.ts";
@@ -9,6 +8,12 @@ import { type Outside, TestNode } from "../helpers/node.ts";
 const PATIENCE = 30;
 
 export type Transport = "TCP" | "UDP" | "SCTP";
+
+const datagramServer = `
+const [word, port] = process.argv.slice(1);
+const server = require("node:dgram").createSocket("udp6");
+server.on("message", (_, from) => server.send(word + " " + from.address + "\\n", from.port, from.address));
+server.bind(Number(port), () => console.log("listening"));`;
 
 /** Node, bridge with both families and hairpin, and portmap behind it. */
 export class MappedNode {
@@ -56,13 +61,17 @@ export class MappedNode {
     );
   }
 
-  /** Answers every connection with the given word and the client's address. */
-  serve(where: Namespace, word: string, port: number, transport: Transport = "TCP", family: 4 | 6 = 6): Background {
-    const listen =
-      transport === "UDP"
-        ? `UDP${family}-RECVFROM:${port},fork`
-        : `${transport}${family}-LISTEN:${port},fork,reuseaddr`;
-    return this.node.background(["socat", listen, `SYSTEM:echo ${word} \\$SOCAT_PEERADDR`], where);
+  /** Answers every connection or datagram with the given word and the client's address. */
+  async serve(where: Namespace, word: string, port: number, transport: Transport = "TCP"): Promise<void> {
+    if (transport === "UDP") {
+      // socat leaves a process behind for each client, which would take the client's next datagrams.
+      const server = this.node.background([process.execPath, "-e", datagramServer, word, port.toString()], where);
+      await server.waitFor(/listening/);
+      return;
+    }
+    const listen = `${transport}6-LISTEN:${port},fork,reuseaddr`;
+    const server = this.node.background(["socat", "-dd", listen, `SYSTEM:echo ${word} \\$SOCAT_PEERADDR`], where);
+    await server.waitFor(/listening/);
   }
 
   /** What a client reads there; empty when nothing answers. `options` are socat's, such as `,bind=`. */
@@ -90,7 +99,7 @@ export class MappedNode {
     return stdout.trim();
   }
 
-  /** Waits until a server answers on the container's own address, so that later silence means something. */
+  /** Waits until addresses and neighbours are settled: a server answers on the container's own address, so that later silence means something. */
   async ready(container: TestAttachment, port: number, transport: Transport = "TCP"): Promise<void> {
     for (const { address } of container.result.ips) {
       for (let tries = 0; ; tries++) {
