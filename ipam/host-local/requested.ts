@@ -11,7 +11,7 @@ import type { RangeSet } from "./range.ts";
 export const requestedFormat: Format<Address> = {
   parse: parseRequested,
   expected: "an IP address, with or without a prefix length",
-  pattern: `(${addressPattern()})|(${prefixPattern()})`,
+  pattern: (): string => `(${addressPattern()})|(${prefixPattern()})`,
 };
 
 function parseRequested(text: string): Address | undefined {
