@@ -55,15 +55,22 @@ export function raiseOutside(): void {
   const batch = (namespace: readonly string[], lines: string): string =>
     quietly(["ip", ...namespace, "-batch", "-"], { stdin: lines });
   batch([], "netns add outside\nlink add uplink type veth peer name eth0 netns outside\n");
-  // No link-local address: it would settle some time after the first snapshot.
-  batch(
-    [],
-    "link set uplink addrgenmode none\naddress add 192.0.2.1/24 dev uplink\naddress add 2001:db8::1/64 dev uplink nodad\nlink set uplink up\n",
-  );
-  batch(
-    ["-n", "outside"],
-    "address add 192.0.2.2/24 dev eth0\naddress add 2001:db8::2/64 dev eth0 nodad\nlink set eth0 up\nlink set lo up\n",
-  );
+  // Link-local addresses of our own: the kernel's would settle some time after the first snapshot.
+  batch([], ends("uplink", "1"));
+  batch(["-n", "outside"], `link set lo up\n${ends("eth0", "2")}`);
+  // IPv6 begins to work when the kernel has noticed the carrier, up to a second later.
+  quietly(["ping", "-c", "1", "-w", "5", "2001:db8::2"]);
+}
+
+function ends(link: string, host: string): string {
+  return [
+    `link set ${link} addrgenmode none`,
+    `address add 192.0.2.${host}/24 dev ${link}`,
+    `address add 2001:db8::${host}/64 dev ${link} nodad`,
+    `address add fe80::${host}/64 dev ${link} nodad`,
+    `link set ${link} up`,
+    "",
+  ].join("\n");
 }
 
 /** A sandbox as runtimes make them: a network namespace with nothing in it but `lo`. */
