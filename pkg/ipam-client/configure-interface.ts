@@ -1,4 +1,7 @@
 /** Puts an IPAM result on an interface: addresses, then up, then routes. Used by every interface plugin. */
+
+import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
+import type { Result, Route } from "../../spec/result.ts";
 import type { Address } from "../ip/address.ts";
 import { addAddress } from "../netlink/address.ts";
 import { changeLink, type Link } from "../netlink/link.ts";
@@ -6,8 +9,6 @@ import { addRoute } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { waitForAddresses } from "../netlink/wait.ts";
 import { ensureSysctl, writeSysctl } from "../sysctl/sysctl.ts";
-import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
-import type { Result, Route } from "../../spec/result.ts";
 
 /** RT_SCOPE_LINK: destinations on the link itself, which have no gateway. */
 const SCOPE_LINK = 253;
@@ -55,7 +56,12 @@ function enableSix(stack: NetworkStack, link: Link): void {
 }
 
 function awaitSettled(stack: NetworkStack, link: Link): void {
-  const settled = waitForAddresses(stack, link.index, (address) => !address.tentative || address.dadFailed, DAD_DEADLINE_MS);
+  const settled = waitForAddresses(
+    stack,
+    link.index,
+    (address) => !address.tentative || address.dadFailed,
+    DAD_DEADLINE_MS,
+  );
   for (const address of settled) {
     if (!address.dadFailed) continue;
     throw new CniError(

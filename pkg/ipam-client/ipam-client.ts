@@ -1,7 +1,8 @@
 /** What an interface plugin asks of its IPAM plugin (SPEC section 4). Used by every plugin that gives addresses. */
-import type { Delegates } from "../invoke/delegates.ts";
+
 import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
+import type { Delegates } from "../invoke/delegates.ts";
 import type { Undo } from "../skel/undo.ts";
 
 /**

@@ -1,12 +1,13 @@
 /** CHECK's look at an interface: is it there, of its kind, with the addresses and routes that ADD gave it? */
+
+import { drift } from "../../spec/errors.ts";
+import type { Result, Route } from "../../spec/result.ts";
 import type { Address } from "../ip/address.ts";
 import { listAddresses } from "../netlink/address.ts";
 import { findLink, type Link } from "../netlink/link.ts";
-import { listRoutes, type Route as KernelRoute } from "../netlink/route.ts";
+import { type Route as KernelRoute, listRoutes } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import type { Sandbox } from "../skel/sandbox.ts";
-import { drift } from "../../spec/errors.ts";
-import type { Result, Route } from "../../spec/result.ts";
 import { routeGateway } from "./configure-interface.ts";
 
 const MAIN_TABLE = 254;
@@ -36,7 +37,8 @@ function verifyAddresses(stack: NetworkStack, link: Link, result: Result): void 
     if (ip.interface !== undefined && result.interfaces.at(ip.interface)?.name !== link.name) continue;
     const found = have.find((each) => each.prefix.equals(ip.address));
     if (found === undefined) throw drift(`address ${ip.address.toString()} is missing on interface ${link.name}`);
-    if (found.dadFailed) throw drift(`address ${ip.address.toString()} on interface ${link.name} is used by another host`);
+    if (found.dadFailed)
+      throw drift(`address ${ip.address.toString()} on interface ${link.name} is used by another host`);
   }
 }
 
@@ -60,5 +62,5 @@ function isRoute(have: KernelRoute, link: Link, route: Route, gateway: Address |
 
 function leads(linkIndex: number, have: Address | undefined, link: Link, gateway: Address | undefined): boolean {
   if (linkIndex !== link.index) return false;
-  return gateway === undefined || (have !== undefined && have.equals(gateway));
+  return gateway === undefined || (have?.equals(gateway) ?? false);
 }

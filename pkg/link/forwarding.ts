@@ -1,9 +1,10 @@
 /** Packet forwarding on the host, switched on without cutting the host off. Used by bridge and ptp. */
+
+import type { IpConfig } from "../../spec/result.ts";
 import { findLinkByIndex } from "../netlink/link.ts";
 import { listRoutes } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { ensureSysctl, readSysctl, writeSysctl } from "../sysctl/sysctl.ts";
-import type { IpConfig } from "../../spec/result.ts";
 
 /** rtnetlink.h RTPROT_RA: learned from a router advertisement. */
 const PROTOCOL_RA = 9;

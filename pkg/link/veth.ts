@@ -1,12 +1,14 @@
 /** Veth pairs between the host and a sandbox: made whole, found again by their owner's tag. Used by bridge and ptp. */
+
+import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { sha512 } from "../codec/sha512.ts";
 import { KernelError } from "../linux/errno.ts";
-import { changeLink, createVeth, deleteLink, findLink, type Link, listLinks } from "../netlink/link.ts";
+import { createVeth } from "../netlink/create-link.ts";
+import { changeLink, deleteLink, findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { type Attachment, keyOfTag } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
-import { writeSysctl } from "../sysctl/sysctl.ts";
-import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { ensureSysctl } from "../sysctl/sysctl.ts";
 
 /** Names tried for the host's end before giving up: each collides with a probability of 1 to 2³². */
 const NAME_PROBES = 10;
@@ -37,12 +39,10 @@ export function connectVeth(
   options: VethOptions,
   undo: Undo,
 ): VethPair {
-  requireFreeName(sandbox, attachment.ifName);
   const name = createNamed(host, sandbox, attachment, options);
   const created = findRequired(host, name);
   undo.push(`remove ${name}`, () => deleteLink(host, created));
-  // Before the link is up: a container must not be able to hand the host routes by router advertisements (CVE-2020-10749).
-  writeSysctl(host.namespace, `net/ipv6/conf/${name}/accept_ra`, "0");
+  refuseAdvertisements(host, name);
   changeLink(host, created, { alias: attachment.tag, up: true, masterIndex: options.masterIndex });
   return { host: created, container: findRequired(sandbox, attachment.ifName) };
 }
@@ -50,20 +50,35 @@ export function connectVeth(
 function createNamed(host: NetworkStack, sandbox: NetworkStack, attachment: Attachment, options: VethOptions): string {
   for (let probe = 0; probe < NAME_PROBES; probe++) {
     const name = hostName(attachment, probe);
-    try {
-      createVeth(host, {
-        name,
-        mtu: Math.max(0, options.mtu),
-        peer: { name: attachment.ifName, mac: options.mac, namespace: sandbox.namespace },
-      });
-      return name;
-    } catch (error) {
-      if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
-      requireFreeName(sandbox, attachment.ifName);
-      removeLeftover(host, name, attachment);
-    }
+    if (createPair(host, sandbox, attachment, options, name)) return name;
+    if (removeLeftover(host, name, attachment) && createPair(host, sandbox, attachment, options, name)) return name;
   }
-  throw new CniError(ErrorCode.Taken, `Cannot name the host's end of ${attachment.toString()}: ${NAME_PROBES} names are taken`);
+  throw new CniError(
+    ErrorCode.Taken,
+    `Cannot name the host's end of ${attachment.toString()}: ${NAME_PROBES} names are taken`,
+  );
+}
+
+/** Whether the pair was made; not when the host's name is taken. */
+function createPair(
+  host: NetworkStack,
+  sandbox: NetworkStack,
+  attachment: Attachment,
+  options: VethOptions,
+  name: string,
+): boolean {
+  try {
+    createVeth(host, {
+      name,
+      mtu: Math.max(0, options.mtu),
+      peer: { name: attachment.ifName, mac: options.mac, namespace: sandbox.namespace },
+    });
+    return true;
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
+    if (findLink(sandbox, attachment.ifName) !== undefined) throw nameTaken(attachment);
+    return false;
+  }
 }
 
 /** `veth` and eight hexadecimal digits that follow from the owner: a repeated ADD finds what a crashed one made. */
@@ -71,43 +86,100 @@ export function hostName(attachment: Attachment, probe: number): string {
   return `veth${sha512(new TextEncoder().encode(`${attachment.key}/${probe}`)).slice(0, 8)}`;
 }
 
-/** A link under our name: this owner's (tagged, or not yet) goes, another's stays and the next name is tried. */
-function removeLeftover(host: NetworkStack, name: string, attachment: Attachment): void {
+/** A link under our name: this owner's goes, another's stays and the next name is tried. Whether the name is free now. */
+function removeLeftover(host: NetworkStack, name: string, attachment: Attachment): boolean {
   const found = findLink(host, name);
-  if (found === undefined || found.kind !== "veth") return;
-  if (found.alias === "" || keyOfTag(found.alias) === attachment.key) deleteLink(host, found);
+  if (found === undefined) return true;
+  if (!belongsTo(found, attachment)) return false;
+  deleteLink(host, found);
+  return true;
 }
 
-/** @throws CniError 101 */
-export function requireFreeName(sandbox: NetworkStack, ifName: string): void {
-  if (findLink(sandbox, ifName) === undefined) return;
-  throw new CniError(
+/** By its tag; or, where a killed ADD had no time to write one, by its name alone, down and in no bridge. */
+function belongsTo(link: Link, attachment: Attachment): boolean {
+  if (link.kind !== "veth") return false;
+  if (link.alias === "") return !link.up && link.masterIndex === 0;
+  return keyOfTag(link.alias) === attachment.key;
+}
+
+/**
+ * Makes sure that the sandbox has no interface of that name. Before anything is changed, so that a repeated ADD disturbs nothing.
+ * What a killed ADD of the same owner left half done is removed: its end in the container is still down, which only where
+ * `staysDown` is how an ADD ends.
+ * @throws CniError 101
+ */
+export function requireFreeName(
+  host: NetworkStack,
+  sandbox: NetworkStack,
+  attachment: Attachment,
+  staysDown = false,
+): void {
+  const found = findLink(sandbox, attachment.ifName);
+  if (found === undefined) return;
+  const end = otherEnd(host, found);
+  const name = end?.name ?? "";
+  const isOurs = end !== undefined && belongsTo(end, attachment) && isHostName(attachment, name);
+  if (end === undefined || !isOurs || found.up || staysDown) throw nameTaken(attachment);
+  deleteLink(host, end);
+}
+
+function nameTaken(attachment: Attachment): CniError {
+  return new CniError(
     ErrorCode.Taken,
-    `container veth name ("${ifName}") already exists`,
+    `container veth name ("${attachment.ifName}") already exists`,
     "the container has such an interface already: delete it, or attach under another CNI_IFNAME",
   );
+}
+
+/** The host's end of a pair, `undefined` when it is elsewhere or `end` is no veth. */
+export function otherEnd(host: NetworkStack, end: Link): Link | undefined {
+  if (end.kind !== "veth" || end.linkIndex === 0) return undefined;
+  const other = findLinkByIndex(host, end.linkIndex);
+  // An index counts in one namespace only: what has it here is the other end if it points back.
+  return other !== undefined && other.kind === "veth" && other.linkIndex === end.index ? other : undefined;
+}
+
+/** A container must not be able to hand the host routes by router advertisements (CVE-2020-10749): before the link is up. */
+export function refuseAdvertisements(host: NetworkStack, name: string): void {
+  ensureSysctl(host.namespace, `net/ipv6/conf/${name}/accept_ra`, "0");
 }
 
 function findRequired(stack: NetworkStack, name: string): Link {
   const link = findLink(stack, name);
   if (link !== undefined) return link;
-  throw new CniError(ErrorCode.Io, `interface ${name} vanished while it was being set up`, "something else removes interfaces on this node");
+  throw new CniError(
+    ErrorCode.Io,
+    `interface ${name} vanished while it was being set up`,
+    "something else removes interfaces on this node",
+  );
 }
 
-/** The host's end of an attachment, by its tag; `undefined` when there is none. */
+/** Whether it is one of the names that the host's end may have: the first, unless others had it. */
+function isHostName(attachment: Attachment, name: string): boolean {
+  for (let probe = 0; probe < NAME_PROBES; probe++) if (hostName(attachment, probe) === name) return true;
+  return false;
+}
+
+/** The host's end of an attachment; `undefined` when there is none. */
 export function findHostEnd(host: NetworkStack, attachment: Attachment): Link | undefined {
   for (let probe = 0; probe < NAME_PROBES; probe++) {
     const link = findLink(host, hostName(attachment, probe));
-    if (link === undefined) return undefined;
-    if (keyOfTag(link.alias) === attachment.key) return link;
+    if (link !== undefined && belongsTo(link, attachment)) return link;
   }
   return undefined;
 }
 
-/** Removes the host's end of an attachment, and so the pair, wherever the other end is. Absence is success. */
-export function removeHostEnd(host: NetworkStack, attachment: Attachment): void {
-  const link = findHostEnd(host, attachment);
-  if (link !== undefined) deleteLink(host, link);
+/**
+ * Removes an attachment's pair: by the host's end, wherever the other end is, or else, where others made the pair, by the end
+ * in the sandbox, which may be gone (`undefined`). Another attachment's interface stays. Absence is success.
+ */
+export function removePair(host: NetworkStack, sandbox: NetworkStack | undefined, attachment: Attachment): void {
+  const end = findHostEnd(host, attachment);
+  if (end !== undefined) deleteLink(host, end);
+  const inside = sandbox === undefined ? undefined : findLink(sandbox, attachment.ifName);
+  if (sandbox === undefined || inside === undefined || inside.kind !== "veth") return;
+  const owner = keyOfTag(otherEnd(host, inside)?.alias ?? "");
+  if (owner === undefined || owner === attachment.key) deleteLink(sandbox, inside);
 }
 
 /** The host's ends whose owner is stale by `isStale(tag)`. */

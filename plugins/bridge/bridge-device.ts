@@ -1,5 +1,6 @@
 /** The host's bridge: made when missing, kept when there. */
 import { formatMac } from "../../pkg/ip/mac.ts";
+import { refuseAdvertisements } from "../../pkg/link/veth.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { randomBytes } from "../../pkg/linux/random.ts";
 import { changeBridge, createBridge } from "../../pkg/netlink/create-link.ts";
@@ -7,7 +8,6 @@ import { changeLink, deleteLink, findLink, type Link, listLinks } from "../../pk
 import { bridgeAttributes } from "../../pkg/netlink/link-attributes.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
-import { writeSysctl } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { BridgeConfig } from "./config.ts";
 
@@ -15,7 +15,10 @@ import type { BridgeConfig } from "./config.ts";
 export function findBridge(host: NetworkStack, name: string): Link | undefined {
   const link = findLink(host, name);
   if (link !== undefined && link.kind !== "bridge") {
-    throw invalidConfig(`"${name}" already exists but is not a bridge`, `it is of kind ${link.kind}: give "bridge" another name`);
+    throw invalidConfig(
+      `"${name}" already exists but is not a bridge`,
+      `it is of kind ${link.kind}: give "bridge" another name`,
+    );
   }
   return link;
 }
@@ -26,8 +29,7 @@ export function findBridge(host: NetworkStack, name: string): Link | undefined {
  */
 export function ensureBridge(host: NetworkStack, config: BridgeConfig, undo: Undo): Link {
   const found = findBridge(host, config.bridge) ?? createOrFind(host, config, undo);
-  // Containers must not hand the host routes by router advertisements (CVE-2020-10749).
-  writeSysctl(host.namespace, `net/ipv6/conf/${config.bridge}/accept_ra`, "0");
+  refuseAdvertisements(host, config.bridge);
   if (config.promiscMode && !found.promiscuous) changeLink(host, found, { promiscuous: true });
   if (config.usesVlans && found.kindData?.get(bridgeAttributes.vlanFiltering) !== true) {
     changeBridge(host, found, { vlanFiltering: true });
@@ -40,14 +42,23 @@ function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Lin
   let isOurs = true;
   try {
     // With an address of its own from the start the bridge does not take its ports', which come and go.
-    createBridge(host, { name: config.bridge, mtu: Math.max(0, config.mtu), mac: randomMac(), vlanFiltering: config.usesVlans });
+    createBridge(host, {
+      name: config.bridge,
+      mtu: Math.max(0, config.mtu),
+      mac: randomMac(),
+      vlanFiltering: config.usesVlans,
+    });
   } catch (error) {
     if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
     isOurs = false;
   }
   const link = findBridge(host, config.bridge);
   if (link === undefined) {
-    throw new CniError(ErrorCode.Io, `bridge ${config.bridge} vanished while it was being set up`, "something else removes interfaces on this node");
+    throw new CniError(
+      ErrorCode.Io,
+      `bridge ${config.bridge} vanished while it was being set up`,
+      "something else removes interfaces on this node",
+    );
   }
   if (isOurs) undo.push(`remove bridge ${link.name}`, () => removeUnused(host, link));
   return link;
@@ -62,7 +73,7 @@ export function hasPorts(host: NetworkStack, bridge: Link): boolean {
 }
 
 /** A random address, locally administered, unicast (IEEE 802). */
-function randomMac(): string {
+export function randomMac(): string {
   const bytes = randomBytes(6);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, (view.getUint8(0) & 0xfc) | 0x02);

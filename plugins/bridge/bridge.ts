@@ -3,29 +3,52 @@
  *
  *   sandbox[eth0]──veth──[port]cni0[gateway]──forward, masquerade──▶ the world
  */
+import type { Address } from "../../pkg/ip/address.ts";
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
-import { removeContainerEnd } from "../../pkg/link/container-end.ts";
+import { announceAddresses } from "../../pkg/link/announce.ts";
 import { enableForwarding } from "../../pkg/link/forwarding.ts";
-import { connectVeth, removeHostEnd, requireFreeName, staleHostEnds, type VethPair } from "../../pkg/link/veth.ts";
-import { collectMasquerade, ensureMasquerade, removeMasquerade, verifyMasquerade } from "../../pkg/masquerade/masquerade.ts";
-import { setBridgePort } from "../../pkg/netlink/bridge-port.ts";
-import { changeLink, deleteLink, findLink, findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
+import {
+  connectVeth,
+  otherEnd,
+  removePair,
+  requireFreeName,
+  staleHostEnds,
+  type VethPair,
+} from "../../pkg/link/veth.ts";
+import { isFileError } from "../../pkg/linux/errno.ts";
+import {
+  collectMasquerade,
+  ensureMasquerade,
+  removeMasquerade,
+  verifyMasquerade,
+} from "../../pkg/masquerade/masquerade.ts";
+import { requireMasquerade, requireNftables } from "../../pkg/masquerade/readiness.ts";
+import { findBridgePort, setBridgePort } from "../../pkg/netlink/bridge-port.ts";
+import { changeLink, deleteLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { waitForLink } from "../../pkg/netlink/wait.ts";
-import { type Add, type Check, type Del, definePlugin, type Gc, type Plugin, type Status } from "../../pkg/skel/plugin.ts";
+import {
+  type Add,
+  type Check,
+  type Del,
+  definePlugin,
+  type Gc,
+  type Plugin,
+  type Status,
+} from "../../pkg/skel/plugin.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
 import { writeSysctls } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
 import { describeInterface, type Interface, noDns, type Result } from "../../spec/result.ts";
 import { ensureBridge, findBridge } from "./bridge-device.ts";
 import { type BridgeConfig, config } from "./config.ts";
-import { ensureGateways, withGateways } from "./gateway.ts";
+import { ensureGateways, verifyGateways, withGateways } from "./gateway.ts";
 import { containerMac } from "./mac.ts";
 import { allowSpoofing, collectSpoofChecks, forbidSpoofing, verifySpoofCheck } from "./spoof-check.ts";
-import { joinVlans } from "./vlan.ts";
+import { joinVlans, verifyVlans } from "./vlan.ts";
 
 /** Index of the container's end in the result's interfaces: bridge, host's end, container's end. */
 const CONTAINER = 2;
@@ -38,12 +61,15 @@ export function bridge(): Plugin {
 function add(call: Add<BridgeConfig>): Result {
   const { config, attachment, environment, delegates, host, sandbox, undo } = call;
   const mac = containerMac(config, environment);
-  requireFreeName(sandbox.stack, attachment.ifName);
+  requireFreeName(host, sandbox.stack, attachment, config.disableContainerInterface);
   const addresses =
-    config.ipamType === "" ? undefined : withGateways(requestAddresses(delegates, config.ipamType, undo), config, CONTAINER);
+    config.ipamType === ""
+      ? undefined
+      : withGateways(requestAddresses(delegates, config.ipamType, undo), config, CONTAINER);
 
   const device = ensureBridge(host, config, undo);
-  const gateways = addresses === undefined || !config.isGateway ? [] : ensureGateways(host, device, config, addresses, undo);
+  const gateways =
+    addresses === undefined || !config.isGateway ? [] : ensureGateways(host, device, config, addresses, undo);
   const pair = connectVeth(host, sandbox.stack, attachment, { mtu: config.mtu, mac, masterIndex: device.index }, undo);
   if (config.hairpinMode || config.portIsolation) {
     setBridgePort(host, pair.host, { hairpin: config.hairpinMode, isolated: config.portIsolation });
@@ -55,7 +81,7 @@ function add(call: Add<BridgeConfig>): Result {
   if (addresses === undefined) {
     if (!config.disableContainerInterface) changeLink(sandbox.stack, pair.container, { up: true });
   } else {
-    announceAddresses(sandbox.stack, pair.container, config.enabledad);
+    prepareSandbox(sandbox.stack, pair.container, config.enabledad);
     const result: Result = { interfaces, ips: addresses.ips, routes: addresses.routes, dns: addresses.dns };
     configureInterface(sandbox.stack, pair.container, result, { detectDuplicates: config.enabledad });
     if (config.ipMasq) ensureMasquerade(host, config.ipMasqBackend, attachment, result.ips, undo);
@@ -63,26 +89,40 @@ function add(call: Add<BridgeConfig>): Result {
   }
   if (!config.disableContainerInterface) awaitForwardingPort(host, pair.host);
   if (addresses === undefined) return withDns({ interfaces, ips: [], routes: [], dns: noDns }, config.dns);
+  announceAddresses(
+    sandbox.stack,
+    pair.container,
+    addresses.ips.map((ip): Address => ip.address.address),
+  );
   return withDns({ interfaces, ips: addresses.ips, routes: addresses.routes, dns: addresses.dns }, config.dns);
 }
 
-/** The kernel announces addresses when the link comes up, so that neighbours learn a reused address's new owner. */
-function announceAddresses(sandbox: NetworkStack, container: Link, detectDuplicates: boolean): void {
+/** Duplicates are looked for where asked; later, when the link goes down and up, the kernel announces the addresses again. */
+function prepareSandbox(sandbox: NetworkStack, container: Link, detectDuplicates: boolean): void {
   const four = `net/ipv4/conf/${container.name}`;
   const six = `net/ipv6/conf/${container.name}`;
-  writeSysctls(sandbox.namespace, [
-    [`${six}/enhanced_dad`, "1"],
-    [`${six}/accept_dad`, detectDuplicates ? "1" : "0"],
-    [`${six}/ndisc_notify`, "1"],
-    [`${four}/arp_notify`, "1"],
-  ]);
+  try {
+    writeSysctls(sandbox.namespace, [
+      [`${six}/enhanced_dad`, "1"],
+      [`${six}/accept_dad`, detectDuplicates ? "1" : "0"],
+      [`${six}/ndisc_notify`, "1"],
+      [`${four}/arp_notify`, "1"],
+    ]);
+  } catch (error) {
+    // A read-only /proc/sys, as in a container: the network works without.
+    if (!isFileError(error, "EROFS") && !isFileError(error, "EACCES") && !isFileError(error, "EPERM")) throw error;
+  }
 }
 
 function awaitForwardingPort(host: NetworkStack, port: Link): void {
   const ready = waitForLink(host, port.index, (link) => link.operationalState === "up", PORT_DEADLINE_MS);
   if (ready !== undefined) return;
   const state = findLink(host, port.name)?.operationalState ?? "gone";
-  throw new CniError(ErrorCode.Io, `bridge port in error state: ${port.name} is ${state}`, "see the kernel's log: dmesg");
+  throw new CniError(
+    ErrorCode.Io,
+    `bridge port in error state: ${port.name} is ${state}`,
+    "see the kernel's log: dmesg",
+  );
 }
 
 function describe(host: NetworkStack, config: BridgeConfig, pair: VethPair, sandboxPath: string): Interface[] {
@@ -98,8 +138,7 @@ function describe(host: NetworkStack, config: BridgeConfig, pair: VethPair, sand
 function del({ config, attachment, host, sandbox, delegates, teardown }: Del<BridgeConfig>): void {
   teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment));
   teardown.attempt("remove the spoof check", () => allowSpoofing(host, attachment));
-  teardown.attempt(`remove ${attachment.ifName}`, () => removeContainerEnd(sandbox.find(), attachment.ifName));
-  teardown.attempt("remove the host's end", () => removeHostEnd(host, attachment));
+  teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
   if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
@@ -107,34 +146,62 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
   if (config.ipamType !== "") delegates.check(config.ipamType);
   const result = requireCheckedResult(prevResult, "bridge");
   const container = verifyInterface(sandbox, attachment.ifName, result, "veth");
-  verifyPort(host, config, container);
-  const ips = result.ips.filter((ip) => ip.interface === undefined || ip.interface === CONTAINER);
+  const device = verifyBridge(host, config);
+  verifyPort(host, config, device, container);
+  const ips = result.ips.filter(
+    (ip) => ip.interface === undefined || result.interfaces.at(ip.interface)?.name === container.name,
+  );
+  if (config.isGateway) verifyGateways(host, device, config, ips);
   if (config.ipMasq) verifyMasquerade(host, config.ipMasqBackend, attachment, ips);
   if (config.macspoofchk) verifySpoofCheck(host, attachment);
 }
 
-/** The other end of the container's interface is a port, up, of the bridge, which is up. */
-function verifyPort(host: NetworkStack, config: BridgeConfig, container: Link): void {
+function verifyBridge(host: NetworkStack, config: BridgeConfig): Link {
   const device = findBridge(host, config.bridge);
   if (device === undefined) throw drift(`bridge ${config.bridge} is missing`);
   if (!device.up) throw drift(`bridge ${config.bridge} is down`, `bring it up: ip link set ${config.bridge} up`);
   if (config.promiscMode && !device.promiscuous) throw drift(`bridge ${config.bridge} is not in promiscuous mode`);
-  const port = findLinkByIndex(host, container.linkIndex);
+  return device;
+}
+
+/** The other end of the container's interface, whoever made it, is a port of the bridge, up, and as configured. */
+function verifyPort(host: NetworkStack, config: BridgeConfig, device: Link, container: Link): void {
+  const port = otherEnd(host, container);
   if (port === undefined || port.masterIndex !== device.index) {
-    throw drift(`CNI veth created for bridge ${config.bridge} was not found: ${container.name}'s other end is no port of it`);
+    throw drift(
+      `CNI veth created for bridge ${config.bridge} was not found: ${container.name}'s other end is no port of it`,
+    );
   }
-  if (!config.disableContainerInterface && !port.up) throw drift(`bridge port ${port.name} is down`);
+  if (!port.up) throw drift(`bridge port ${port.name} is down`, `bring it up: ip link set ${port.name} up`);
+  if (!config.disableContainerInterface && !container.up) throw drift(`interface ${container.name} is down`);
+  const flags = findBridgePort(host, port.index);
+  if (config.hairpinMode && flags?.hairpin !== true) throw drift(`bridge port ${port.name} is not in hairpin mode`);
+  if (config.portIsolation && flags?.isolated !== true) throw drift(`bridge port ${port.name} is not isolated`);
+  verifyVlans(host, port, config);
 }
 
 function gc({ config, host, delegates, valid, teardown }: Gc<BridgeConfig>): void {
   const isStale = (tag: string): boolean => valid.isStale(tag);
   teardown.attempt("collect masquerading", () => collectMasquerade(host, valid));
   teardown.attempt("collect spoof checks", () => collectSpoofChecks(host, isStale));
-  for (const link of staleHostEnds(host, isStale)) teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link));
+  for (const link of staleHostEnds(host, isStale))
+    teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link));
   if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
 }
 
 function status({ config, host, delegates }: Status<BridgeConfig>): void {
-  findBridge(host, config.bridge);
+  requireBridgeName(host, config.bridge);
+  if (config.macspoofchk) requireNftables(host);
+  if (config.ipMasq) requireMasquerade(host, config.ipMasqBackend);
   if (config.ipamType !== "") delegates.status(config.ipamType);
+}
+
+function requireBridgeName(host: NetworkStack, name: string): void {
+  const kind = findLink(host, name)?.kind ?? "bridge";
+  if (kind === "bridge") return;
+  throw new CniError(
+    ErrorCode.NotAvailable,
+    `"${name}" already exists but is not a bridge`,
+    `give "bridge" another name`,
+  );
 }

@@ -32,7 +32,10 @@ describe("config()", () => {
     [{ vlan: 4095 }, "vlan: 4095 is out of range: must be between 0 and 4094"],
     [{ vlan: -100 }, "vlan: -100 is out of range"],
     [{ hairpinMode: true, promiscMode: true }, "cannot set hairpin mode and promiscuous mode at the same time"],
-    [{ disableContainerInterface: true, ipam: { type: "x" } }, "cannot use IPAM when DisableContainerInterface flag is set"],
+    [
+      { disableContainerInterface: true, ipam: { type: "x" } },
+      "cannot use IPAM when DisableContainerInterface flag is set",
+    ],
     [{ mtu: "1400" }, "mtu: expected an integer, found a string"],
     [{ portIsolation: "true" }, "portIsolation: expected true or false, found a string"],
     [{ ipMasqBackend: "ipvs" }, 'ipMasqBackend: "ipvs" is not one of nftables, iptables'],

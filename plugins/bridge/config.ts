@@ -3,6 +3,7 @@ import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/key
 import { type MasqueradeBackend, readMasqueradeBackend } from "../../pkg/masquerade/backend.ts";
 import { macFormat } from "../../spec/formats.ts";
 import type { Keys } from "../../spec/keys.ts";
+import { interfaceNameProblem } from "../../spec/names.ts";
 import { readTrunk } from "./trunk.ts";
 
 const LAST_VLAN = 4094;
@@ -38,7 +39,11 @@ export interface BridgeConfig {
 }
 
 export const config = (keys: Keys): BridgeConfig => {
-  const isDefaultGateway = keys.flag("isDefaultGateway", false, "route everything through the bridge; implies isGateway");
+  const isDefaultGateway = keys.flag(
+    "isDefaultGateway",
+    false,
+    "route everything through the bridge; implies isGateway",
+  );
   const vlan = keys.integer("vlan", 0, "the port's VLAN, untagged in the container; 0 for none", 0, LAST_VLAN);
   const trunk = readTrunk(keys);
   const hairpinMode = keys.flag("hairpinMode", false, "let frames leave by the port they came in by");
@@ -49,14 +54,24 @@ export const config = (keys: Keys): BridgeConfig => {
   if (hairpinMode && promiscMode) keys.refuse("cannot set hairpin mode and promiscuous mode at the same time");
   const runtimeMac = keys.members("runtimeConfig", readMac, "what the runtime adds for declared capabilities");
   const argsMac = keys.members("args", readArgsMac, "what an orchestrator adds");
+  const bridge = keys.text("bridge", "cni0", "the bridge; made when missing, never removed");
+  const isGateway =
+    keys.flag("isGateway", false, "give the bridge the gateway's address and forward packets") || isDefaultGateway;
+  refuseBadName(keys, bridge, isGateway ? vlan : 0);
   return {
-    bridge: keys.text("bridge", "cni0", "the bridge; made when missing, never removed"),
-    isGateway: keys.flag("isGateway", false, "give the bridge the gateway's address and forward packets") || isDefaultGateway,
+    bridge,
+    isGateway,
     isDefaultGateway,
     forceAddress: keys.flag("forceAddress", false, "replace another address that the bridge has"),
     ipMasq: keys.flag("ipMasq", false, "masquerade what leaves the container's subnet"),
     ipMasqBackend: readMasqueradeBackend(keys),
-    mtu: keys.integer("mtu", 0, "bytes, for the pair and for a new bridge; 0 leaves the kernel's", -LARGEST_MTU, LARGEST_MTU),
+    mtu: keys.integer(
+      "mtu",
+      0,
+      "bytes, for the pair and for a new bridge; 0 leaves the kernel's",
+      -LARGEST_MTU,
+      LARGEST_MTU,
+    ),
     hairpinMode,
     promiscMode,
     vlan,
@@ -72,6 +87,18 @@ export const config = (keys: Keys): BridgeConfig => {
     dns: readDns(keys),
   };
 };
+
+/** The name, and that of a VLAN's gateway, must be names of interfaces. */
+function refuseBadName(keys: Keys, bridge: string, vlan: number): void {
+  const problem = interfaceNameProblem(bridge);
+  if (problem !== undefined) {
+    keys.refuse(`"${bridge}" cannot name a bridge: ${problem}`, "bridge");
+    return;
+  }
+  const gateway = `${bridge}.${vlan}`;
+  if (vlan === 0 || interfaceNameProblem(gateway) === undefined) return;
+  keys.refuse(`"${gateway}", the VLAN's gateway, is too long for an interface: shorten the bridge's name`, "bridge");
+}
 
 function readMac(keys: Keys): string | undefined {
   return keys.optional("mac", macFormat, "hardware address for the container's end");

@@ -1,18 +1,30 @@
 /** The bridge as gateway: what address it has, on which interface, and what the result says of it. */
 import { sha512 } from "../../pkg/codec/sha512.ts";
-import { Address } from "../../pkg/ip/address.ts";
+import { Address, type Family } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { KernelError } from "../../pkg/linux/errno.ts";
+import { otherEnd, refuseAdvertisements } from "../../pkg/link/veth.ts";
+import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
 import { createVeth } from "../../pkg/netlink/create-link.ts";
 import { changeLink, deleteLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
-import { CniError, ErrorCode } from "../../spec/errors.ts";
-import { describeInterface, type Interface, type IpConfig, plainRoute, type Result, type Route } from "../../spec/result.ts";
-import { hasPorts } from "./bridge-device.ts";
+import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
+import {
+  describeInterface,
+  type Interface,
+  type IpConfig,
+  plainRoute,
+  type Result,
+  type Route,
+} from "../../spec/result.ts";
+import { hasPorts, randomMac } from "./bridge-device.ts";
 import type { BridgeConfig } from "./config.ts";
-import { addUntaggedVlan, leaveVlans } from "./vlan.ts";
+import { joinGatewayVlan } from "./vlan.ts";
+
+const MAIN_TABLE = 254;
+/** What a bridge has that lost its last port and never had an address of its own. */
+const NO_MAC = "00:00:00:00:00:00";
 
 /**
  * The IPAM result as this network uses it: every address with its gateway and the index of the container's interface, and
@@ -27,14 +39,18 @@ export function withGateways(leased: Result, config: BridgeConfig, container: nu
     ips.push({ address: ip.address, gateway, interface: container });
     if (!config.isDefaultGateway || gateway === undefined) continue;
     const family = ip.address.family;
-    if (!routes.some((route) => route.dst.isDefault && route.dst.family === family)) {
+    if (!routes.some((route) => isDefaultRoute(route, family)))
       routes.push(plainRoute(defaultDestination(family), gateway));
-    }
   }
   return { interfaces: leased.interfaces, ips, routes, dns: leased.dns };
 }
 
-function defaultDestination(family: 4 | 6): Prefix {
+/** In the main table: one in another table serves only those whom a rule sends there. */
+function isDefaultRoute(route: Route, family: Family): boolean {
+  return route.dst.isDefault && route.dst.family === family && (route.table ?? MAIN_TABLE) === MAIN_TABLE;
+}
+
+function defaultDestination(family: Family): Prefix {
   return new Prefix(new Address(new Uint8Array(family === 4 ? 4 : 16)), 0);
 }
 
@@ -43,46 +59,97 @@ function defaultDestination(family: 4 | 6): Prefix {
  * under many at once. The interfaces beside the bridge that now exist: none, or the one of the VLAN.
  * @throws CniError 101 when the bridge has another address and forceAddress is off
  */
-export function ensureGateways(host: NetworkStack, bridge: Link, config: BridgeConfig, result: Result, undo: Undo): Interface[] {
+export function ensureGateways(
+  host: NetworkStack,
+  bridge: Link,
+  config: BridgeConfig,
+  result: Result,
+  undo: Undo,
+): Interface[] {
   const gateway = config.vlan === 0 ? bridge : ensureVlanGateway(host, bridge, config, undo);
-  for (const ip of result.ips) {
-    if (ip.gateway === undefined) continue;
-    ensureAddress(host, bridge, gateway, new Prefix(ip.gateway, ip.address.length), config, undo);
-  }
+  const wanted = gatewayAddresses(result.ips);
+  const missing = missingAddresses(host, bridge, gateway, wanted, config);
+  for (const address of missing) addGatewayAddress(host, bridge, gateway, address, undo);
+  if (missing.length > 0 && gateway.kind === "bridge") pinMac(host, gateway);
   return config.vlan === 0 ? [] : [describeInterface(gateway.name, gateway.mac, gateway.mtu)];
 }
 
-function ensureAddress(
+/** The name of the interface that has the gateway's addresses. */
+function gatewayName(bridge: Link, config: BridgeConfig): string {
+  return config.vlan === 0 ? bridge.name : `${bridge.name}.${config.vlan}`;
+}
+
+/** Each gateway once, with the length of its subnet. */
+function gatewayAddresses(ips: readonly IpConfig[]): Prefix[] {
+  const found: Prefix[] = [];
+  for (const ip of ips) {
+    if (ip.gateway === undefined) continue;
+    const address = new Prefix(ip.gateway, ip.address.length);
+    if (!found.some((each) => each.equals(address))) found.push(address);
+  }
+  return found;
+}
+
+/** Of the addresses those to add, once what is in their way is gone. @throws CniError 101 when it must stay */
+function missingAddresses(
   host: NetworkStack,
   bridge: Link,
   gateway: Link,
-  wanted: Prefix,
+  wanted: readonly Prefix[],
   config: BridgeConfig,
-  undo: Undo,
-): void {
-  const others: LinkAddress[] = [];
-  for (const have of listAddresses(host, gateway)) {
-    if (have.prefix.equals(wanted)) return;
-    if (have.prefix.family !== wanted.family) continue;
-    // IPv6 addresses coexist unless they overlap; of IPv4 the bridge is to have one.
-    if (wanted.family === 4 || have.prefix.overlaps(wanted)) others.push(have);
+): Prefix[] {
+  const have = listAddresses(host, gateway);
+  const missing = wanted.filter((each) => !have.some((other) => other.prefix.equals(each)));
+  for (const address of missing) {
+    for (const other of have) {
+      if (!isInTheWay(other.prefix, address) || wanted.some((each) => each.equals(other.prefix))) continue;
+      if (!config.forceAddress) throw differentAddress(host, bridge, gateway, other, address);
+      deleteAddress(host, gateway, other.prefix);
+    }
   }
-  for (const other of others) {
-    if (!config.forceAddress) throw differentAddress(host, bridge, gateway, other, wanted);
-    deleteAddress(host, gateway, other.prefix);
-  }
+  return missing;
+}
+
+/** IPv6 addresses coexist unless they overlap; of IPv4 the bridge has those of one network. */
+function isInTheWay(other: Prefix, wanted: Prefix): boolean {
+  return other.family === wanted.family && (wanted.family === 4 || other.overlaps(wanted));
+}
+
+function addGatewayAddress(host: NetworkStack, bridge: Link, gateway: Link, wanted: Prefix, undo: Undo): void {
   try {
     addAddress(host, gateway, wanted, { noDad: true });
   } catch (error) {
-    if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
-    return;
+    // Another ADD was faster.
+    if (isKernelError(error, "EEXIST")) return;
+    if (wanted.family === 6 && isKernelError(error, "EACCES")) throw sixIsOff(gateway, wanted);
+    throw error;
   }
   undo.push(`remove ${wanted.toString()} from ${gateway.name}`, () => {
     if (!hasPorts(host, bridge)) deleteAddress(host, gateway, wanted);
   });
 }
 
-function differentAddress(host: NetworkStack, bridge: Link, gateway: Link, other: LinkAddress, wanted: Prefix): CniError {
+function sixIsOff(gateway: Link, wanted: Prefix): CniError {
+  return new CniError(
+    ErrorCode.Io,
+    `Cannot give ${wanted.toString()} to ${gateway.name}: IPv6 is switched off there (net.ipv6.conf.${gateway.name}.disable_ipv6)`,
+    "switch IPv6 on, or take the IPv6 range out of ipam",
+  );
+}
+
+/** An address set by somebody stays; otherwise a bridge takes its ports', which come and go. One made by us has its own already. */
+function pinMac(host: NetworkStack, bridge: Link): void {
+  const mac = findLink(host, bridge.name)?.mac ?? "";
+  changeLink(host, bridge, { mac: mac === "" || mac === NO_MAC ? randomMac() : mac });
+}
+
+function differentAddress(
+  host: NetworkStack,
+  bridge: Link,
+  gateway: Link,
+  other: LinkAddress,
+  wanted: Prefix,
+): CniError {
   const used = hasPorts(host, bridge) ? "containers are attached to it" : "nothing is attached to it";
   return new CniError(
     ErrorCode.Taken,
@@ -91,31 +158,61 @@ function differentAddress(host: NetworkStack, bridge: Link, gateway: Link, other
   );
 }
 
-/** `<bridge>.<vlan>`: one end of a pair whose other end is the bridge's port in that VLAN. Never removed by DEL. */
+/**
+ * `<bridge>.<vlan>`: one end of a pair whose other end is the bridge's port in that VLAN. Never removed by DEL. Being up says that
+ * it is complete: what a killed ADD began is finished. An interface of that name that is no such pair is taken as it is.
+ */
 function ensureVlanGateway(host: NetworkStack, bridge: Link, config: BridgeConfig, undo: Undo): Link {
-  const name = `${bridge.name}.${config.vlan}`;
-  const found = findLink(host, name);
-  if (found !== undefined) return found;
+  const name = gatewayName(bridge, config);
+  const found = findLink(host, name) ?? createVlanGateway(host, name, config, undo);
+  const port = otherEnd(host, found);
+  if (port === undefined || (found.up && port.up && port.masterIndex === bridge.index)) return found;
+  refuseAdvertisements(host, name);
+  changeLink(host, port, { masterIndex: bridge.index, up: true });
+  joinGatewayVlan(host, port, config);
+  changeLink(host, found, { up: true });
+  return found;
+}
+
+function createVlanGateway(host: NetworkStack, name: string, config: BridgeConfig, undo: Undo): Link {
   const portName = `veth${sha512(new TextEncoder().encode(name)).slice(0, 8)}`;
   try {
-    createVeth(host, { name, mtu: Math.max(0, config.mtu), peer: { name: portName, mac: undefined, namespace: undefined } });
+    createVeth(host, {
+      name,
+      mtu: Math.max(0, config.mtu),
+      peer: { name: portName, mac: undefined, namespace: undefined },
+    });
   } catch (error) {
-    if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
+    if (!isKernelError(error, "EEXIST")) throw error;
     return requireLink(host, name);
   }
   const made = requireLink(host, name);
   undo.push(`remove ${name}`, () => deleteLink(host, made));
-  const port = requireLink(host, portName);
-  changeLink(host, port, { masterIndex: bridge.index, up: true });
-  // Or the gateway would hear, and answer into its own VLAN, what is sent in the default one.
-  if (!config.preserveDefaultVlan) leaveVlans(host, port);
-  addUntaggedVlan(host, port, config.vlan);
-  changeLink(host, made, { up: true });
   return made;
 }
 
 function requireLink(host: NetworkStack, name: string): Link {
   const link = findLink(host, name);
   if (link !== undefined) return link;
-  throw new CniError(ErrorCode.Io, `Cannot make ${name}: it is not there`, "interface names have at most 15 bytes: shorten the bridge's");
+  throw new CniError(
+    ErrorCode.Io,
+    `Cannot make ${name}: it is not there`,
+    "something else removes interfaces on this node",
+  );
+}
+
+/** @throws CniError 102 when a gateway's address is missing, or what has it is down */
+export function verifyGateways(host: NetworkStack, bridge: Link, config: BridgeConfig, ips: readonly IpConfig[]): void {
+  const name = gatewayName(bridge, config);
+  const gateway = findLink(host, name);
+  if (gateway === undefined) throw drift(`gateway interface ${name} is missing`);
+  if (!gateway.up) throw drift(`gateway interface ${name} is down`, `bring it up: ip link set ${name} up`);
+  const have = listAddresses(host, gateway);
+  for (const wanted of gatewayAddresses(ips)) {
+    if (have.some((each) => each.prefix.address.equals(wanted.address))) continue;
+    throw drift(
+      `gateway address ${wanted.toString()} is missing on ${name}`,
+      `ip addr add ${wanted.toString()} dev ${name}`,
+    );
+  }
 }

@@ -10,8 +10,14 @@ describe("readTrunk()", () => {
     [undefined, undefined],
     [[], []],
     [[{ id: 101 }], [101]],
-    [[{ id: 101 }, { minID: 200, maxID: 203 }], [101, 200, 201, 202, 203]],
-    [[{ minID: 5, maxID: 7 }, { id: 6 }, { id: 1 }], [1, 5, 6, 7]],
+    [
+      [{ id: 101 }, { minID: 200, maxID: 203 }],
+      [101, 200, 201, 202, 203],
+    ],
+    [
+      [{ minID: 5, maxID: 7 }, { id: 6 }, { id: 1 }],
+      [1, 5, 6, 7],
+    ],
     [[{ id: 9, minID: 2, maxID: 3 }], [2, 3, 9]],
     [[{ minID: 4094, maxID: 4094 }], [4094]],
   ])("%j is the VLANs %j", (given, vlans) => {

@@ -3,14 +3,15 @@
  *
  *   sandbox[lo] 127.0.0.1/8 ::1/128
  */
-import { drift, invalidConfig } from "../../spec/errors.ts";
-import type { Keys } from "../../spec/keys.ts";
-import { describeInterface, type IpConfig, noDns, type Result } from "../../spec/result.ts";
+
 import { listAddresses } from "../../pkg/netlink/address.ts";
 import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { type Add, type Check, type Del, definePlugin, type Plugin } from "../../pkg/skel/plugin.ts";
 import { alwaysReady, nothingToCollect } from "../../pkg/skel/verbs.ts";
+import { drift, invalidConfig } from "../../spec/errors.ts";
+import type { Keys } from "../../spec/keys.ts";
+import { describeInterface, type IpConfig, noDns, type Result } from "../../spec/result.ts";
 
 interface LoopbackConfig {
   readonly type: string;
@@ -55,14 +56,18 @@ function del({ sandbox, teardown }: Del<LoopbackConfig>): void {
 }
 
 function check({ sandbox }: Check<LoopbackConfig>): void {
-  if (!findLoopback(sandbox.stack).up) {
-    throw drift("loopback interface is down", `bring it up: nsenter --net=${sandbox.path} ip link set lo up`);
-  }
+  const stack = sandbox.stack;
+  const lo = findLoopback(stack);
+  const enter = `nsenter --net=${sandbox.path}`;
+  if (!lo.up) throw drift("loopback interface is down", `bring it up: ${enter} ip link set lo up`);
+  if (listAddresses(stack, lo).some(({ prefix }) => prefix.family === 4 && prefix.address.isLoopback)) return;
+  throw drift("address 127.0.0.1 is missing on lo", `add it: ${enter} ip addr add 127.0.0.1/8 dev lo`);
 }
 
 function findLoopback(stack: NetworkStack): Link {
   const lo = findLink(stack, "lo");
-  if (lo === undefined) throw drift("loopback interface is missing", "every network namespace has one: CNI_NETNS is broken");
+  if (lo === undefined)
+    throw drift("loopback interface is missing", "every network namespace has one: CNI_NETNS is broken");
   return lo;
 }
 

@@ -3,20 +3,41 @@
  *
  *   sandbox[eth0 10.1.0.5/24]──veth──[10.1.0.1/32]host──route 10.1.0.5/32──forward, masquerade──▶ the world
  */
+
+import { Prefix } from "../../pkg/ip/prefix.ts";
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
-import { Prefix } from "../../pkg/ip/prefix.ts";
-import { removeContainerEnd } from "../../pkg/link/container-end.ts";
 import { enableForwarding } from "../../pkg/link/forwarding.ts";
-import { connectVeth, removeHostEnd, requireFreeName, staleHostEnds, type VethPair } from "../../pkg/link/veth.ts";
-import { collectMasquerade, ensureMasquerade, removeMasquerade, verifyMasquerade } from "../../pkg/masquerade/masquerade.ts";
+import {
+  connectVeth,
+  otherEnd,
+  removePair,
+  requireFreeName,
+  staleHostEnds,
+  type VethPair,
+} from "../../pkg/link/veth.ts";
+import {
+  collectMasquerade,
+  ensureMasquerade,
+  removeMasquerade,
+  verifyMasquerade,
+} from "../../pkg/masquerade/masquerade.ts";
+import { requireMasquerade } from "../../pkg/masquerade/readiness.ts";
 import { addAddress, listAddresses } from "../../pkg/netlink/address.ts";
-import { deleteLink, findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
-import { addRoute, deleteRoute, listRoutes } from "../../pkg/netlink/route.ts";
+import { deleteLink, type Link } from "../../pkg/netlink/link.ts";
+import { addRoute, deleteRoute, listRoutes, type RouteSpec } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import { type Add, type Check, type Del, definePlugin, type Gc, type Plugin, type Status } from "../../pkg/skel/plugin.ts";
+import {
+  type Add,
+  type Check,
+  type Del,
+  definePlugin,
+  type Gc,
+  type Plugin,
+  type Status,
+} from "../../pkg/skel/plugin.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
 import { drift, invalidConfig } from "../../spec/errors.ts";
 import { describeInterface, type IpConfig, type Result } from "../../spec/result.ts";
@@ -34,7 +55,7 @@ export function ptp(): Plugin {
 }
 
 function add({ config, attachment, delegates, host, sandbox, undo }: Add<PtpConfig>): Result {
-  requireFreeName(sandbox.stack, attachment.ifName);
+  requireFreeName(host, sandbox.stack, attachment);
   const leased = requestAddresses(delegates, config.ipamType, undo);
   requireGateways(leased);
   const options = { mtu: config.mtu, mac: undefined, masterIndex: undefined };
@@ -74,14 +95,26 @@ function describe(pair: VethPair, leased: Result, sandboxPath: string): Result {
  *   10.1.0.1 dev eth0 scope link src 10.1.0.5        10.1.0.0/24 via 10.1.0.1 dev eth0 src 10.1.0.5
  */
 function routeThroughHost(sandbox: NetworkStack, container: Link, ips: readonly IpConfig[]): void {
+  for (const { address } of ips) removeConnectedRoute(sandbox, container, address);
+  for (const route of containerRoutes(container, ips)) addRoute(sandbox, route, "create");
+}
+
+/** The routes of the container beside IPAM's; several addresses may share a gateway, and a subnet. */
+function containerRoutes(container: Link, ips: readonly IpConfig[]): RouteSpec[] {
+  const routes: RouteSpec[] = [];
+  const linkIndex = container.index;
   for (const { address, gateway } of ips) {
     if (gateway === undefined) continue;
     const source = address.address;
-    const linkIndex = container.index;
-    removeConnectedRoute(sandbox, container, address);
-    addRoute(sandbox, { destination: Prefix.host(gateway), linkIndex, scope: SCOPE_LINK, source }, "create");
-    addRoute(sandbox, { destination: address.masked, gateway, linkIndex, source }, "create");
+    const host = Prefix.host(gateway);
+    if (!leadsTo(routes, host)) routes.push({ destination: host, linkIndex, scope: SCOPE_LINK, source });
+    if (!leadsTo(routes, address.masked)) routes.push({ destination: address.masked, gateway, linkIndex, source });
   }
+  return routes;
+}
+
+function leadsTo(routes: readonly RouteSpec[], destination: Prefix): boolean {
+  return routes.some((route) => route.destination.equals(destination));
 }
 
 /** What the kernel added with the address. */
@@ -94,19 +127,28 @@ function removeConnectedRoute(sandbox: NetworkStack, container: Link, address: P
 
 /** Every container's host end has the same gateway address; what tells containers apart is a route each. */
 function answerAsGateway(host: NetworkStack, end: Link, ips: readonly IpConfig[]): void {
-  for (const { address, gateway } of ips) {
-    if (gateway === undefined) continue;
-    addAddress(host, end, Prefix.host(gateway), { noDad: true });
+  for (const gateway of gatewaysOf(ips)) addAddress(host, end, gateway, { noDad: true });
+  for (const { address } of ips) {
     const route = { destination: Prefix.host(address.address), linkIndex: end.index, scope: SCOPE_HOST };
     addRoute(host, route, "replace");
   }
 }
 
+/** Each gateway once, as an address of its own. */
+function gatewaysOf(ips: readonly IpConfig[]): Prefix[] {
+  const found: Prefix[] = [];
+  for (const { gateway } of ips) {
+    if (gateway === undefined) continue;
+    const address = Prefix.host(gateway);
+    if (!found.some((each) => each.equals(address))) found.push(address);
+  }
+  return found;
+}
+
 /** Interface first, address last: an address is never free while an interface still has it. */
 function del({ config, attachment, host, sandbox, delegates, teardown }: Del<PtpConfig>): void {
   teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment));
-  teardown.attempt(`remove ${attachment.ifName}`, () => removeContainerEnd(sandbox.find(), attachment.ifName));
-  teardown.attempt("remove the host's end", () => removeHostEnd(host, attachment));
+  teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
   if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
@@ -114,36 +156,51 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
   delegates.check(config.ipamType);
   const result = requireCheckedResult(prevResult, "ptp");
   const container = verifyInterface(sandbox, attachment.ifName, result, "veth");
-  const ips = result.ips.filter((ip) => ip.interface === undefined || result.interfaces.at(ip.interface)?.name === container.name);
+  if (!container.up) throw drift(`interface ${container.name} is down`);
+  const ips = result.ips.filter(
+    (ip) => ip.interface === undefined || result.interfaces.at(ip.interface)?.name === container.name,
+  );
+  verifyContainerRoutes(sandbox.stack, container, ips);
   verifyHostEnd(host, container, ips);
   if (config.ipMasq) verifyMasquerade(host, config.ipMasqBackend, attachment, ips);
 }
 
+function verifyContainerRoutes(sandbox: NetworkStack, container: Link, ips: readonly IpConfig[]): void {
+  const have = listRoutes(sandbox, { table: MAIN_TABLE, linkIndex: container.index });
+  for (const { destination } of containerRoutes(container, ips)) {
+    if (have.some((each) => each.destination.equals(destination))) continue;
+    throw drift(`route ${destination.toString()} dev ${container.name} is missing in the container`);
+  }
+}
+
 /** The host's end, whoever made it: the gateway's address on it, and the route to the container. */
 function verifyHostEnd(host: NetworkStack, container: Link, ips: readonly IpConfig[]): void {
-  const end = findLinkByIndex(host, container.linkIndex);
-  if (end === undefined || end.kind !== "veth") throw drift(`the host's end of ${container.name} is missing`);
-  if (!end.up) throw drift(`the host's end ${end.name} of ${container.name} is down`, `bring it up: ip link set ${end.name} up`);
+  const end = otherEnd(host, container);
+  if (end === undefined) throw drift(`the host's end of ${container.name} is missing`);
+  if (!end.up)
+    throw drift(`the host's end ${end.name} of ${container.name} is down`, `bring it up: ip link set ${end.name} up`);
   const have = listAddresses(host, end);
-  for (const { address, gateway } of ips) {
-    if (gateway !== undefined && !have.some((each) => each.prefix.address.equals(gateway))) {
-      throw drift(`gateway address ${gateway.toString()} is missing on ${end.name}`);
-    }
+  for (const gateway of gatewaysOf(ips)) {
+    if (have.some((each) => each.prefix.address.equals(gateway.address))) continue;
+    throw drift(`gateway address ${gateway.address.toString()} is missing on ${end.name}`);
+  }
+  const routes = listRoutes(host, { table: MAIN_TABLE, linkIndex: end.index });
+  for (const { address } of ips) {
     const target = Prefix.host(address.address);
-    const routes = listRoutes(host, { family: address.family, table: MAIN_TABLE, linkIndex: end.index });
-    if (!routes.some((route) => route.destination.equals(target))) {
-      throw drift(`route ${target.toString()} dev ${end.name} is missing on the host`);
-    }
+    if (routes.some((route) => route.destination.equals(target))) continue;
+    throw drift(`route ${target.toString()} dev ${end.name} is missing on the host`);
   }
 }
 
 function gc({ config, host, delegates, valid, teardown }: Gc<PtpConfig>): void {
   const isStale = (tag: string): boolean => valid.isStale(tag);
   teardown.attempt("collect masquerading", () => collectMasquerade(host, valid));
-  for (const link of staleHostEnds(host, isStale)) teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link));
+  for (const link of staleHostEnds(host, isStale))
+    teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link));
   if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
 }
 
-function status({ config, delegates }: Status<PtpConfig>): void {
+function status({ config, host, delegates }: Status<PtpConfig>): void {
+  if (config.ipMasq) requireMasquerade(host, config.ipMasqBackend);
   delegates.status(config.ipamType);
 }

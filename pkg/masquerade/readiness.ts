@@ -1,0 +1,22 @@
+/** Whether this node can filter and translate packets as a configuration asks: for STATUS of bridge and ptp. */
+import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { Iptables } from "../iptables/iptables.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import { nftablesPresent } from "../nftables/support.ts";
+import type { MasqueradeBackend } from "./backend.ts";
+
+/** @throws CniError 50 when an ADD that masquerades would fail */
+export function requireMasquerade(host: NetworkStack, backend: MasqueradeBackend): void {
+  if (backend === "nftables") requireNftables(host);
+  else Iptables.require(4);
+}
+
+/** @throws CniError 50 when the kernel has no nf_tables; KernelError when it may not be asked */
+export function requireNftables(host: NetworkStack): void {
+  if (nftablesPresent(host)) return;
+  throw new CniError(
+    ErrorCode.NotAvailable,
+    "the kernel has no nf_tables",
+    'load the module nf_tables, or set ipMasqBackend to "iptables"',
+  );
+}
