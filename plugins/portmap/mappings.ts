@@ -208,7 +208,7 @@ export function verifyMappings(host: NetworkStack, plan: Plan): void {
       );
     }
   }
-  for (const each of [plan.owner, ...plan.ports, ...plan.masqueraded]) verifyElement(socket, plan.attachment, each);
+  for (const each of [...plan.ports, ...plan.masqueraded, plan.owner]) verifyElement(socket, plan.attachment, each);
   const own = (tag: string): boolean => keyOfTag(tag) === plan.attachment.key;
   if (conditionalHandles(socket, own).length !== plan.conditional.length) {
     throw drift(
@@ -227,7 +227,7 @@ export function verifyMappings(host: NetworkStack, plan: Plan): void {
 function verifyElement(socket: NetlinkSocket, attachment: Attachment, wanted: Placed): void {
   const found = findElement(socket, table, wanted.set, wanted.element);
   const where = `in ${wanted.set} of table inet ${table.name}`;
-  const what = `${wanted.element.key.text} of ${attachment.toString()}`;
+  const what = `${portText(wanted.element)} of ${attachment.toString()}`;
   if (found === undefined) throw drift(`${what} is missing ${where}`);
   if (keyOfTag(found.comment ?? "") !== attachment.key) {
     throw drift(`${what} belongs to ${holderNamed(found.comment ?? "")} ${where}`);

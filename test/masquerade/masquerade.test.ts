@@ -1,0 +1,116 @@
+/** Masquerading by bridge: packets, concurrency, CHECK, and what is left behind; with either backend, beside the reference. */
+import { describe, expect, test } from "vitest";
+import { engines, reference, referenceMissing, type Suite } from "../helpers/engines.ts";
+import { TestNetwork } from "../helpers/network.ts";
+import { TestNode } from "../helpers/node.ts";
+import { expectSame, snapshot } from "../helpers/snapshot.ts";
+
+const backends = ["nftables", "iptables"] as const;
+
+function masqueraded(node: TestNode, suite: Suite, backend: string, name = "testnet", subnet = 22): TestNetwork {
+  const ipam = {
+    type: "host-local",
+    ranges: [[{ subnet: `10.${subnet}.0.0/24` }], [{ subnet: `2001:db8:${subnet}::/64` }]],
+    routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
+  };
+  const bridge = {
+    type: "bridge",
+    bridge: `cni${subnet}`,
+    isGateway: true,
+    ipMasq: true,
+    ipMasqBackend: backend,
+    ipam,
+  };
+  return new TestNetwork(node, "1.1.0", [{ suite, config: bridge }], name);
+}
+
+describe.each(engines)("$name", (engine) => {
+  describe.each(backends)("%s", (backend) => {
+    test("containers reach the outside by the node's address, and each other by their own", async () => {
+      await using node = await TestNode.create();
+      const outside = await node.outside();
+      const network = masqueraded(node, engine, backend);
+      const one = await network.container("one");
+      const two = await network.container("two");
+      await network.add(one);
+      await network.add(two);
+      // Outside has no route to the containers: it answers only what is masqueraded.
+      await one.sandbox.exec(["ping", "-c", "1", "-W", "2", outside.address4]);
+      await one.sandbox.exec(["ping", "-c", "1", "-W", "2", outside.address6]);
+      await one.sandbox.exec(["ping", "-c", "1", "-W", "2", two.result.ips[0].address.split("/")[0]]);
+      await network.check(one);
+      await network.del(one);
+      await two.sandbox.exec(["ping", "-c", "1", "-W", "2", outside.address4]);
+    });
+
+    test("a repeated ADD of other containers, DEL and DEL again leave the rules of those that are alive", async () => {
+      await using node = await TestNode.create();
+      const network = masqueraded(node, engine, backend);
+      const lasting = await network.container("lasting");
+      await network.add(lasting);
+      const before = await snapshot(node);
+      const passing = await network.container("passing");
+      await network.add(passing);
+      await network.del(passing);
+      await network.del(passing);
+      expectSame(await snapshot(node), before);
+      await network.check(lasting);
+    });
+
+    test("CHECK notices that the rules are gone", async () => {
+      await using node = await TestNode.create();
+      const network = masqueraded(node, engine, backend);
+      const container = await network.container("container");
+      await network.add(container);
+      await node.exec(["nft", "flush", "ruleset"]);
+      (await network.checkOne(0, container)).expectError(102, /not masqueraded/);
+    });
+
+    test("GC removes the rules of the dead, of this network alone", async () => {
+      await using node = await TestNode.create();
+      const network = masqueraded(node, engine, backend);
+      const other = masqueraded(node, engine, backend, "other", 23);
+      const alive = await network.container("alive");
+      const stranger = await other.container("stranger");
+      await network.add(alive);
+      await other.add(stranger);
+      const before = await snapshot(node);
+      const dead = await network.container("dead");
+      await network.add(dead);
+      await dead.sandbox.remove();
+      await network.gc([alive]);
+      expectSame(await snapshot(node), before);
+    });
+
+    test.skipIf(referenceMissing() !== undefined)(
+      "what the reference suite made, DEL removes when the sandbox is gone",
+      async () => {
+        await using node = await TestNode.create();
+        const theirs = masqueraded(node, reference, backend);
+        const ours = masqueraded(node, engine, backend);
+        const first = await theirs.container("first");
+        await theirs.add(first);
+        await theirs.del(first);
+        const before = await snapshot(node);
+        const container = await theirs.container("container");
+        await theirs.add(container);
+        await container.sandbox.remove();
+        await ours.del(container);
+        expectSame(await snapshot(node), before);
+      },
+    );
+  });
+
+  test("thirty at once on an empty node all have their rules, and the last one out takes the table along", async () => {
+    await using node = await TestNode.create();
+    const network = masqueraded(node, engine, "nftables");
+    const containers = await Promise.all(Array.from({ length: 30 }, (_, at) => network.container(`c${at}`)));
+    await Promise.all(containers.map((each) => network.add(each)));
+    const rules = await node.exec(["nft", "list", "table", "inet", "ferrule_masquerade"]);
+    expect(rules.match(/ masquerade comment /g), "one rule each family").toHaveLength(2);
+    expect(rules.match(/comment "[0-9a-f]{16}-[0-9a-f]{16} testnet eth0 c\d+"/g)).toHaveLength(60);
+    await Promise.all(containers.map((each) => network.check(each)));
+    await Promise.all(containers.map((each) => network.del(each)));
+    expect(await node.exec(["nft", "list", "tables"])).toBe("");
+  });
+});

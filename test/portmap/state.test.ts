@@ -1,0 +1,268 @@
+/** What portmap keeps in the kernel: who holds a port, what is removed and when, and how little is run for it. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { engines, reference, referenceMissing } from "../helpers/engines.ts";
+import type { TestAttachment } from "../helpers/network.ts";
+import { callPlugin, type Json } from "../helpers/plugin.ts";
+import { expectSame, snapshot } from "../helpers/snapshot.ts";
+import { MappedNode } from "./mapped-node.ts";
+
+const web = { hostPort: 8080, containerPort: 80, protocol: "tcp" };
+const dns = { hostPort: 5300, containerPort: 53, protocol: "udp" };
+
+/** An ADD of portmap alone for a container whose address is made up: the rules do not need it to exist. */
+function alone(name: string, index: number, mappings: readonly object[], options: object = {}): Json {
+  const address = `10.9.${Math.floor(index / 200)}.${(index % 200) + 2}/16`;
+  return {
+    cniVersion: "1.1.0",
+    name,
+    type: "portmap",
+    runtimeConfig: { portMappings: mappings },
+    prevResult: { cniVersion: "1.1.0", ips: [{ address }] },
+    ...options,
+  };
+}
+
+describe.each(engines)("$name", (engine) => {
+  const call = (lab: MappedNode, verb: string, containerId: string, config: Json, netns = "/run/netns/none") =>
+    callPlugin(lab.node, engine, "portmap", verb, config, { containerId, netns, ifName: "eth0" });
+
+  test("a taken port is refused with its holder's name, and nothing of the refused container is left", async () => {
+    await using lab = await MappedNode.create(engine);
+    const network = lab.network([
+      [web, dns],
+      [dns, { ...web, hostPort: 8081 }],
+    ]);
+    const holder = await network.container("holder");
+    await network.add(holder);
+    const rules = await lab.node.exec(["nft", "list", "ruleset"]);
+    const late = await network.container("late");
+    await network.add(late, 1);
+    const error = (await network.addOne(1, late)).expectError(101, /5300\/udp/);
+    expect(error.msg).toContain("container holder (eth0, network testnet)");
+    expect(await lab.node.exec(["nft", "list", "ruleset"])).toBe(rules);
+    await network.del(holder);
+    (await network.addOne(1, late)).expectSuccess();
+  });
+
+  test("the ports of a container whose namespace is gone may be taken, and its late DEL does not take them back", async () => {
+    await using lab = await MappedNode.create(engine);
+    const network = lab.network([[web], [web]]);
+    const dead = await network.container("dead");
+    await network.add(dead);
+    await dead.sandbox.remove();
+    const heir = await network.container("heir");
+    await network.add(heir);
+    await network.check(heir);
+    await network.del(dead);
+    await network.check(heir);
+  });
+
+  test("a repeated ADD replaces what the attachment had", async () => {
+    await using lab = await MappedNode.create(engine);
+    await lab.node.exec(["true"]);
+    (await call(lab, "ADD", "c", alone("net", 0, [web, dns]))).expectSuccess();
+    (await call(lab, "ADD", "c", alone("net", 1, [web]))).expectSuccess();
+    const rules = await lab.node.exec(["nft", "list", "ruleset"]);
+    expect(rules).toContain(": 10.9.0.3 . 80");
+    expect(rules).not.toContain("10.9.0.2");
+    expect(rules).not.toContain("5300");
+    (await call(lab, "CHECK", "c", alone("net", 1, [web]))).expectSuccess();
+  });
+
+  test.each(["nftables", "iptables"])(
+    "%s: DEL without mappings and prevResult removes all, and again nothing",
+    async (backend) => {
+      await using lab = await MappedNode.create(engine);
+      const config = alone("net", 0, [web, dns], { backend });
+      // What iptables' backend shares stays, as in the reference.
+      (await call(lab, "ADD", "first", config)).expectSuccess();
+      (await call(lab, "DEL", "first", config)).expectSuccess();
+      const before = await snapshot(lab.node);
+      (await call(lab, "ADD", "c", config)).expectSuccess();
+      (await call(lab, "CHECK", "c", config)).expectSuccess();
+      const bare = { cniVersion: "1.1.0", name: "net", type: "portmap" };
+      for (const _ of [1, 2]) (await call(lab, "DEL", "c", bare, "")).expectSuccess();
+      expectSame(await snapshot(lab.node), before);
+    },
+  );
+
+  test("the last one out takes the table along, and an attachment of another network stays", async () => {
+    await using lab = await MappedNode.create(engine);
+    (await call(lab, "ADD", "c", alone("one", 0, [web]))).expectSuccess();
+    (await call(lab, "ADD", "c", alone("two", 1, [dns]))).expectSuccess();
+    (await call(lab, "DEL", "c", alone("one", 0, []))).expectSuccess();
+    (await call(lab, "CHECK", "c", alone("two", 1, [dns]))).expectSuccess();
+    (await call(lab, "DEL", "c", alone("two", 1, []))).expectSuccess();
+    expect(await lab.node.exec(["nft", "list", "tables"])).toBe("");
+  });
+
+  test("nothing is executed on the way of nftables, nor by a DEL that finds nothing", async () => {
+    await using lab = await MappedNode.create(engine);
+    const trace = join(lab.node.directory, "trace");
+    for (const verb of ["ADD", "CHECK", "DEL", "DEL"]) {
+      const traced = await callPlugin(lab.node, engine, "portmap", verb, alone("net", 0, [web, dns]), {
+        containerId: "c",
+        netns: "/run/netns/none",
+        ifName: "eth0",
+        wrapper: ["strace", "-f", "-qq", "-e", "trace=execve", "-o", trace],
+      });
+      traced.expectSuccess();
+      expect((await readFile(trace, "utf8")).match(/execve\(/g), verb).toHaveLength(1);
+    }
+  });
+
+  test("a lost table is built again by the next ADD, and CHECK tells whose mappings are gone", async () => {
+    await using lab = await MappedNode.create(engine);
+    (await call(lab, "ADD", "a", alone("net", 0, [web]))).expectSuccess();
+    await lab.node.exec(["nft", "flush", "ruleset"]);
+    (await call(lab, "CHECK", "a", alone("net", 0, [web]))).expectError(102);
+    (await call(lab, "ADD", "b", alone("net", 1, [dns]))).expectSuccess();
+    (await call(lab, "CHECK", "b", alone("net", 1, [dns]))).expectSuccess();
+    (await call(lab, "CHECK", "a", alone("net", 0, [web]))).expectError(102, /8080/);
+    (await call(lab, "ADD", "a", alone("net", 0, [web]))).expectSuccess();
+    (await call(lab, "CHECK", "a", alone("net", 0, [web]))).expectSuccess();
+  });
+
+  const sabotage: readonly (readonly string[])[] = [
+    ["flush", "chain", "inet", "ferrule_portmap", "hostports"],
+    ["flush", "chain", "inet", "ferrule_portmap", "guard"],
+    ["flush", "chain", "inet", "ferrule_portmap", "neighbours"],
+    ["flush", "map", "inet", "ferrule_portmap", "ports4"],
+    ["flush", "set", "inet", "ferrule_portmap", "local4"],
+    ["delete", "element", "inet", "ferrule_portmap", "ports4", "{ udp . 5300 }"],
+  ];
+
+  test.each(sabotage)("CHECK notices nft %s %s %s %s %s, and ADD mends it", async (...argv) => {
+    await using lab = await MappedNode.create(engine);
+    (await call(lab, "ADD", "c", alone("net", 0, [web, dns]))).expectSuccess();
+    await lab.node.exec(["nft", ...argv]);
+    (await call(lab, "CHECK", "c", alone("net", 0, [web, dns]))).expectError(102);
+    (await call(lab, "ADD", "c", alone("net", 0, [web, dns]))).expectSuccess();
+    (await call(lab, "CHECK", "c", alone("net", 0, [web, dns]))).expectSuccess();
+  });
+
+  test.each(["nftables", "iptables"])("%s: GC removes the dead of this network and nobody else", async (backend) => {
+    await using lab = await MappedNode.create(engine);
+    const options = { backend };
+    const live = alone("net", 0, [web], options);
+    const other = alone("other", 1, [{ ...web, hostPort: 9090 }], options);
+    (await call(lab, "ADD", "live", live)).expectSuccess();
+    (await call(lab, "ADD", "stranger", other)).expectSuccess();
+    const before = await snapshot(lab.node);
+    (await call(lab, "ADD", "dead", alone("net", 2, [dns], options))).expectSuccess();
+    const valid = [{ containerID: "live", ifname: "eth0" }];
+    (await call(lab, "GC", "", { ...alone("net", 0, []), "cni.dev/valid-attachments": valid })).expectSuccess();
+    expectSame(await snapshot(lab.node), before, "the dead container's mappings are gone");
+    (await call(lab, "CHECK", "live", live)).expectSuccess();
+  });
+
+  test("a hundred at once all have their ports, and all leave", async () => {
+    await using lab = await MappedNode.create(engine);
+    const numbers = Array.from({ length: 100 }, (_, at) => at);
+    const config = (at: number): Json => alone("net", at, [{ ...web, hostPort: 9000 + at }]);
+    for (const each of await Promise.all(numbers.map((at) => call(lab, "ADD", `c${at}`, config(at)))))
+      each.expectSuccess();
+    const map = await lab.node.exec(["nft", "list", "map", "inet", "ferrule_portmap", "ports4"]);
+    expect(map.match(/tcp \. 9\d\d\d/g)).toHaveLength(100);
+    for (const each of await Promise.all(numbers.map((at) => call(lab, "DEL", `c${at}`, config(at)))))
+      each.expectSuccess();
+    expect(await lab.node.exec(["nft", "list", "tables"])).toBe("");
+  });
+
+  test("of many that want one port at once, one has it", async () => {
+    await using lab = await MappedNode.create(engine);
+    const numbers = Array.from({ length: 20 }, (_, at) => at);
+    const netns = (await lab.node.sandbox()).path;
+    const calls = await Promise.all(numbers.map((at) => call(lab, "ADD", `c${at}`, alone("net", at, [web]), netns)));
+    expect(calls.filter((each) => each.status === 0)).toHaveLength(1);
+    for (const each of calls) if (each.status !== 0) each.expectError(101, /8080\/tcp.*held by container c\d+/);
+  });
+
+  test("STATUS says which backend is used, and 50 where it cannot be", async () => {
+    await using lab = await MappedNode.create(engine);
+    const status = (options: object, env: Record<string, string> = {}) =>
+      callPlugin(
+        lab.node,
+        engine,
+        "portmap",
+        "STATUS",
+        { cniVersion: "1.1.0", name: "net", type: "portmap", ...options },
+        { env },
+      );
+    expect((await status({})).stderr).toMatch(/backend is nftables/);
+    expect((await status({ markMasqBit: 5 })).stderr).toMatch(/backend is iptables/);
+    const unprivileged = await callPlugin(
+      lab.node,
+      engine,
+      "portmap",
+      "STATUS",
+      { cniVersion: "1.1.0", name: "net", type: "portmap", backend: "nftables" },
+      { wrapper: ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"] },
+    );
+    unprivileged.expectError(50, /nftables.*CAP_NET_ADMIN/s);
+  });
+
+  describe.skipIf(referenceMissing() !== undefined)("with the reference suite", () => {
+    test.each(["nftables", "iptables"])("what its %s made, our DEL removes", async (backend) => {
+      await using lab = await MappedNode.create(engine);
+      const network = lab.network(
+        [
+          [web, dns],
+          [web, dns],
+        ],
+        { backend },
+        reference,
+      );
+      const first = await network.container("first");
+      await network.add(first);
+      await network.del(first);
+      const before = await snapshot(lab.node);
+      const second = await network.container("second");
+      await network.add(second, 1);
+      const bridged = await snapshot(lab.node);
+      await network.addOne(1, second);
+      await ours(lab, second, "DEL");
+      expectSame(withoutLocalnet(await snapshot(lab.node)), withoutLocalnet(bridged));
+      await network.del(second);
+      expectSame(withoutLocalnet(await snapshot(lab.node)), withoutLocalnet(before));
+    });
+
+    test("what our iptables made, its CHECK accepts and its DEL removes", async () => {
+      await using lab = await MappedNode.create(engine);
+      const mappings = [
+        web,
+        dns,
+        { ...web, hostPort: 8081, hostIP: "192.0.2.1" },
+        { ...web, hostPort: 8082, hostIP: "::" },
+      ];
+      const network = lab.network([mappings], { backend: "iptables" }, reference);
+      const container = await network.container("container");
+      await network.add(container, 1);
+      container.result = (await ours(lab, container, "ADD", mappings)).expectSuccess();
+      await network.check(container);
+      (await ours(lab, container, "CHECK", mappings)).expectSuccess();
+      await network.del(container);
+      expect(await lab.node.exec(["iptables-save", "-t", "nat"])).not.toContain("CNI-DN-");
+      expect(await lab.node.exec(["ip6tables-save", "-t", "nat"])).not.toContain("CNI-DN-");
+    });
+
+    function ours(lab: MappedNode, container: TestAttachment, verb: string, mappings: readonly object[] = []) {
+      const config = {
+        cniVersion: "1.1.0",
+        name: "testnet",
+        type: "portmap",
+        ...(verb === "DEL" ? {} : { backend: "iptables", prevResult: container.result }),
+        runtimeConfig: { portMappings: mappings },
+      };
+      const { containerId, ifName, sandbox } = container;
+      return callPlugin(lab.node, engine, "portmap", verb, config, { containerId, ifName, netns: sandbox });
+    }
+  });
+});
+
+/** The reference leaves route_localnet on. */
+function withoutLocalnet(state: { readonly lines: readonly string[] }): { readonly lines: readonly string[] } {
+  return { lines: state.lines.filter((line) => !line.includes("route_localnet")) };
+}
