@@ -4,30 +4,29 @@ import { interfaceNameProblem, isIdentifier } from "./names.ts";
 
 /** Variables by name; immutable. */
 export class Environment {
-  private readonly pairs: readonly (readonly [string, string])[];
+  private readonly values = new Map<string, string>();
 
   constructor(pairs: readonly (readonly [string, string])[]) {
-    this.pairs = pairs;
+    for (const pair of pairs) this.values.set(pair[0], pair[1]);
   }
 
   /** A variable's value; empty when it is not set. */
   get(name: string): string {
-    for (const pair of this.pairs) if (pair[0] === name) return pair[1];
-    return "";
+    return this.values.get(name) ?? "";
   }
 
   /** The same with one variable changed or added. */
   with(name: string, value: string): Environment {
-    const pairs: (readonly [string, string])[] = [];
-    for (const pair of this.pairs) if (pair[0] !== name) pairs.push(pair);
-    pairs.push([name, value]);
-    return new Environment(pairs);
+    const changed = new Environment([]);
+    for (const [other, old] of this.values) changed.values.set(other, old);
+    changed.values.set(name, value);
+    return changed;
   }
 
   /** `NAME=value` each, as a child process gets them. */
   toStrings(): string[] {
     const strings: string[] = [];
-    for (const pair of this.pairs) strings.push(`${pair[0]}=${pair[1]}`);
+    for (const [name, value] of this.values) strings.push(`${name}=${value}`);
     return strings;
   }
 }

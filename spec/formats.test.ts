@@ -27,7 +27,7 @@ const mac = fc
   );
 
 function agreement<T>(format: Format<T>, texts: fc.Arbitrary<string>): void {
-  const pattern = new RegExp(format.pattern, "u");
+  const pattern = new RegExp(format.pattern(), "u");
   const check = (text: string): void => {
     expect(pattern.test(text)).toBe(format.parse(text) !== undefined);
   };

@@ -9,14 +9,14 @@ import { addressPattern, macPattern, prefixPattern } from "./patterns.ts";
 export const addressFormat: Format<Address> = {
   parse: (text: string): Address | undefined => Address.parse(text),
   expected: "an IP address",
-  pattern: addressPattern(),
+  pattern: addressPattern,
 };
 
 /** `10.1.2.3/24`; host bits are kept. */
 export const prefixFormat: Format<Prefix> = {
   parse: (text: string): Prefix | undefined => Prefix.parse(text),
   expected: "an address in CIDR notation (10.1.2.3/24)",
-  pattern: prefixPattern(),
+  pattern: prefixPattern,
 };
 
 /** A hardware address, normalised to lower case with colons. */
@@ -26,5 +26,5 @@ export const macFormat: Format<string> = {
     return bytes === undefined ? undefined : formatMac(bytes);
   },
   expected: "a hardware address (c2:11:22:33:44:55)",
-  pattern: macPattern(),
+  pattern: macPattern,
 };

@@ -15,7 +15,7 @@ export interface KeyDescription {
   /** The only values, when there are only these. */
   readonly choices: readonly string[];
   /** A regular expression for a string, or for each item of a list of strings; empty when any text will do. */
-  readonly pattern: string;
+  readonly pattern: () => string;
   /** The lowest and highest integer, when limited. */
   readonly range: readonly number[];
   /** Keys of the object, or of each item of the list. */
@@ -29,11 +29,13 @@ export interface KeyExtras {
   readonly required?: boolean;
   readonly fallback?: string;
   readonly choices?: readonly string[];
-  readonly pattern?: string;
+  readonly pattern?: () => string;
   readonly range?: readonly number[];
   readonly members?: readonly KeyDescription[];
   readonly items?: KeyKind;
 }
+
+const anyText = (): string => "";
 
 /** A row with nothing left open. */
 export function describeKey(name: string, kind: KeyKind, meaning: string, extras: KeyExtras): KeyDescription {
@@ -44,7 +46,7 @@ export function describeKey(name: string, kind: KeyKind, meaning: string, extras
     required: extras.required ?? false,
     fallback: extras.fallback ?? "",
     choices: extras.choices ?? [],
-    pattern: extras.pattern ?? "",
+    pattern: extras.pattern ?? anyText,
     range: extras.range ?? [],
     members: extras.members ?? [],
     items: extras.items ?? "any",

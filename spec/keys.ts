@@ -14,7 +14,7 @@ export interface Format<T> {
   /** "an IP address": completes "expected …". */
   readonly expected: string;
   /** A regular expression that matches just these texts, for schemas; empty when there is none. */
-  readonly pattern: string;
+  readonly pattern: () => string;
 }
 
 /** One JSON object of a configuration, being read key by key. */

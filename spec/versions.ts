@@ -38,9 +38,7 @@ export function findVersion(name: string): SpecVersion | undefined {
 /** The names from `oldest` on, oldest first: what a plugin answers to VERSION. */
 export function versionsSince(oldest: string): string[] {
   const names: string[] = [];
-  for (const version of specVersions) {
-    if (compareVersions(version.name, oldest) >= 0) names.push(version.name);
-  }
+  for (const version of specVersions) if (names.length > 0 || version.name === oldest) names.push(version.name);
   return names;
 }
 

@@ -58,8 +58,8 @@ function typeOf(kind: string, required: boolean): string | string[] {
 /** An empty string is the same as absent where only some strings will do. */
 function textRules(key: KeyDescription): Schema {
   if (key.choices.length > 0) return { enum: key.required ? key.choices : [...key.choices, "", null] };
-  if (key.required) return key.pattern === "" ? { minLength: 1 } : { pattern: key.pattern };
-  return key.pattern === "" ? {} : { pattern: `^$|${key.pattern}` };
+  if (key.required) return key.pattern() === "" ? { minLength: 1 } : { pattern: key.pattern() };
+  return key.pattern() === "" ? {} : { pattern: `^$|${key.pattern()}` };
 }
 
 function memberRules(key: KeyDescription): Schema {
@@ -71,7 +71,7 @@ function itemSchema(key: KeyDescription): Schema {
   const object = { type: typeOf("object", needed), ...schemaOfKeys(key.members) };
   switch (key.items) {
     case "string":
-      return { type: "string", ...(key.pattern === "" ? {} : { pattern: key.pattern }) };
+      return { type: "string", ...(key.pattern() === "" ? {} : { pattern: key.pattern() }) };
     case "object":
       return object;
     case "array":

@@ -67,7 +67,7 @@ function goodItem(key: KeyDescription, mischief: Mischief): fc.Arbitrary<unknown
 }
 
 function goodText(key: KeyDescription): fc.Arbitrary<string> {
-  if (key.pattern !== "") return matching(key.pattern);
+  if (key.pattern() !== "") return matching(key.pattern());
   return fc.string({ minLength: 1, maxLength: 8 });
 }
 
