@@ -9,6 +9,7 @@ import { lastWords, writeAll } from "#system";
 import { AttachmentCache } from "../../libcni/cache.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
 import { armTermination } from "../../pkg/linux/termination.ts";
+import { toCniError } from "../../pkg/skel/cni-error.ts";
 import { dispatch } from "../../pkg/skel/dispatch.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { Environment } from "../../spec/environment.ts";
@@ -99,7 +100,17 @@ function about(name: string): Outcome {
   };
 }
 
+/** Whatever goes wrong before a plugin has been found is still one JSON document. */
 function main(): number {
+  try {
+    return run();
+  } catch (error) {
+    print(1, renderError(toCniError(error), newestVersion));
+    return 1;
+  }
+}
+
+function run(): number {
   const words = commandLine();
   const startedAs = baseName(words[0] ?? "");
   if (startedAs === "cnitool") return finish(runTool(words.slice(1)));

@@ -39,9 +39,10 @@ export function connectVeth(
   options: VethOptions,
   undo: Undo,
 ): VethPair {
+  // Before it is made: that nobody heard the kernel's answer does not mean that it is not there.
+  undo.push("remove the host's end", () => removeHostEnd(host, attachment));
   const name = createNamed(host, sandbox, attachment, options);
   const created = findRequired(host, name);
-  undo.push(`remove ${name}`, () => deleteLink(host, created));
   refuseAdvertisements(host, name);
   changeLink(host, created, { alias: attachment.tag, up: true, masterIndex: options.masterIndex });
   return { host: created, container: findRequired(sandbox, attachment.ifName) };
@@ -169,13 +170,17 @@ export function findHostEnd(host: NetworkStack, attachment: Attachment): Link | 
   return undefined;
 }
 
+function removeHostEnd(host: NetworkStack, attachment: Attachment): void {
+  const end = findHostEnd(host, attachment);
+  if (end !== undefined) deleteLink(host, end);
+}
+
 /**
  * Removes an attachment's pair: by the host's end, wherever the other end is, or else, where others made the pair, by the end
  * in the sandbox, which may be gone (`undefined`). Another attachment's interface stays. Absence is success.
  */
 export function removePair(host: NetworkStack, sandbox: NetworkStack | undefined, attachment: Attachment): void {
-  const end = findHostEnd(host, attachment);
-  if (end !== undefined) deleteLink(host, end);
+  removeHostEnd(host, attachment);
   const inside = sandbox === undefined ? undefined : findLink(sandbox, attachment.ifName);
   if (sandbox === undefined || inside === undefined || inside.kind !== "veth") return;
   const owner = keyOfTag(otherEnd(host, inside)?.alias ?? "");

@@ -8,7 +8,7 @@ import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { addressDatum } from "../nftables/datum.ts";
 import { type Element, element } from "../nftables/element.ts";
-import { findElement, firstElements, keyOf, type ListedElement, scanElements } from "../nftables/elements.ts";
+import { findElement, firstElements, keyOf, scanElements } from "../nftables/elements.ts";
 import { generation, type ListedRule, type ListedSet, listRules, listSets, tableExists } from "../nftables/ruleset.ts";
 import type { NftSet } from "../nftables/set.ts";
 import { nftablesPresent } from "../nftables/support.ts";
@@ -159,20 +159,23 @@ function removeWhere(socket: NetlinkSocket, network: string, gone: (tag: string)
 /** @throws KernelError ENOENT when somebody else removed one meanwhile: nothing is removed then */
 function removeElements(socket: NetlinkSocket, set: ListedSet, gone: (tag: string) => boolean): void {
   const change = new Transaction();
-  for (const found of taggedElements(socket, set, gone)) change.deleteElements(table, set.name, [keyOf(found)]);
-  if (change.isEmpty) return;
+  let others = 0;
+  const wanted = (userdata: Uint8Array): boolean => {
+    if (gone(userdataComment(userdata) ?? "")) return true;
+    others += 1;
+    return false;
+  };
+  for (const found of scanElements(socket, table, set.name, wanted) ?? []) {
+    change.deleteElements(table, set.name, [keyOf(found)]);
+  }
   change.commit(socket);
-  removeUnused(socket, set);
+  // Also where an interrupted call left the set empty.
+  if (others === 0) removeUnused(socket, set);
 }
 
 function networkSets(socket: NetlinkSocket, network: string): ListedSet[] {
   const tag = networkTag(network);
   return listSets(socket, table).filter((set) => set.comment?.startsWith(`${tag} `) ?? false);
-}
-
-function taggedElements(socket: NetlinkSocket, set: ListedSet, gone: (tag: string) => boolean): ListedElement[] {
-  const wanted = (userdata: Uint8Array): boolean => gone(userdataComment(userdata) ?? "");
-  return scanElements(socket, table, set.name, wanted) ?? [];
 }
 
 /** The last attachment of a subnet takes set and rule with it, and the last of all the table. */

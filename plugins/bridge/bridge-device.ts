@@ -40,6 +40,9 @@ export function ensureBridge(host: NetworkStack, config: BridgeConfig, undo: Und
 
 function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Link {
   let isOurs = true;
+  undo.push(`remove bridge ${config.bridge}`, () => {
+    if (isOurs) removeUnused(host, config.bridge);
+  });
   try {
     // With an address of its own from the start the bridge does not take its ports', which come and go.
     createBridge(host, {
@@ -60,12 +63,12 @@ function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Lin
       "something else removes interfaces on this node",
     );
   }
-  if (isOurs) undo.push(`remove bridge ${link.name}`, () => removeUnused(host, link));
   return link;
 }
 
-function removeUnused(host: NetworkStack, bridge: Link): void {
-  if (!hasPorts(host, bridge)) deleteLink(host, bridge);
+function removeUnused(host: NetworkStack, name: string): void {
+  const bridge = findBridge(host, name);
+  if (bridge !== undefined && !hasPorts(host, bridge)) deleteLink(host, bridge);
 }
 
 export function hasPorts(host: NetworkStack, bridge: Link): boolean {

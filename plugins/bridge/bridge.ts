@@ -40,7 +40,7 @@ import {
   type Status,
 } from "../../pkg/skel/plugin.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
-import { writeSysctls } from "../../pkg/sysctl/sysctl.ts";
+import { ensureSysctl, writeSysctls } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
 import { describeInterface, type Interface, noDns, type Result } from "../../spec/result.ts";
 import { ensureBridge, findBridge } from "./bridge-device.ts";
@@ -81,7 +81,7 @@ function add(call: Add<BridgeConfig>): Result {
   if (addresses === undefined) {
     if (!config.disableContainerInterface) changeLink(sandbox.stack, pair.container, { up: true });
   } else {
-    prepareSandbox(sandbox.stack, pair.container, config.enabledad);
+    prepareSandbox(sandbox.stack, pair.container, config, addresses);
     const result: Result = { interfaces, ips: addresses.ips, routes: addresses.routes, dns: addresses.dns };
     configureInterface(sandbox.stack, pair.container, result, { detectDuplicates: config.enabledad });
     if (config.ipMasq) ensureMasquerade(host, config.ipMasqBackend, attachment, result.ips, undo);
@@ -97,14 +97,19 @@ function add(call: Add<BridgeConfig>): Result {
   return withDns({ interfaces, ips: addresses.ips, routes: addresses.routes, dns: addresses.dns }, config.dns);
 }
 
-/** Duplicates are looked for where asked; later, when the link goes down and up, the kernel announces the addresses again. */
-function prepareSandbox(sandbox: NetworkStack, container: Link, detectDuplicates: boolean): void {
+/**
+ * Duplicates are looked for where asked. Later, when the link goes down and up, the kernel announces the addresses again. Where
+ * the bridge is the router, or IPAM gives IPv6 addresses, no sibling may pose as one (CVE-2020-10749).
+ */
+function prepareSandbox(sandbox: NetworkStack, container: Link, config: BridgeConfig, addresses: Result): void {
   const four = `net/ipv4/conf/${container.name}`;
   const six = `net/ipv6/conf/${container.name}`;
+  const isConfigured = config.isGateway || addresses.ips.some((ip) => ip.address.family === 6);
   try {
+    if (isConfigured) ensureSysctl(sandbox.namespace, `${six}/accept_ra`, "0");
     writeSysctls(sandbox.namespace, [
       [`${six}/enhanced_dad`, "1"],
-      [`${six}/accept_dad`, detectDuplicates ? "1" : "0"],
+      [`${six}/accept_dad`, config.enabledad ? "1" : "0"],
       [`${six}/ndisc_notify`, "1"],
       [`${four}/arp_notify`, "1"],
     ]);

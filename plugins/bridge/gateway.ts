@@ -116,17 +116,19 @@ function isInTheWay(other: Prefix, wanted: Prefix): boolean {
 }
 
 function addGatewayAddress(host: NetworkStack, bridge: Link, gateway: Link, wanted: Prefix, undo: Undo): void {
+  let isOurs = true;
+  undo.push(`remove ${wanted.toString()} from ${gateway.name}`, () => {
+    if (isOurs && !hasPorts(host, bridge)) deleteAddress(host, gateway, wanted);
+  });
   try {
     addAddress(host, gateway, wanted, { noDad: true });
   } catch (error) {
+    isOurs = false;
     // Another ADD was faster.
     if (isKernelError(error, "EEXIST")) return;
     if (wanted.family === 6 && isKernelError(error, "EACCES")) throw sixIsOff(gateway, wanted);
     throw error;
   }
-  undo.push(`remove ${wanted.toString()} from ${gateway.name}`, () => {
-    if (!hasPorts(host, bridge)) deleteAddress(host, gateway, wanted);
-  });
 }
 
 function sixIsOff(gateway: Link, wanted: Prefix): CniError {
@@ -176,6 +178,11 @@ function ensureVlanGateway(host: NetworkStack, bridge: Link, config: BridgeConfi
 
 function createVlanGateway(host: NetworkStack, name: string, config: BridgeConfig, undo: Undo): Link {
   const portName = `veth${sha512(new TextEncoder().encode(name)).slice(0, 8)}`;
+  let isOurs = true;
+  undo.push(`remove ${name}`, () => {
+    const made = findLink(host, name);
+    if (isOurs && made !== undefined) deleteLink(host, made);
+  });
   try {
     createVeth(host, {
       name,
@@ -183,12 +190,10 @@ function createVlanGateway(host: NetworkStack, name: string, config: BridgeConfi
       peer: { name: portName, mac: undefined, namespace: undefined },
     });
   } catch (error) {
+    isOurs = false;
     if (!isKernelError(error, "EEXIST")) throw error;
-    return requireLink(host, name);
   }
-  const made = requireLink(host, name);
-  undo.push(`remove ${name}`, () => deleteLink(host, made));
-  return made;
+  return requireLink(host, name);
 }
 
 function requireLink(host: NetworkStack, name: string): Link {

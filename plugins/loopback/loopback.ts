@@ -40,8 +40,8 @@ function add({ sandbox, prevResult, undo }: Add<LoopbackConfig>): Result {
   const stack = sandbox.stack;
   const lo = findLoopback(stack);
   if (!lo.up) {
-    changeLink(stack, lo, { up: true });
     undo.push("set lo down", () => changeLink(stack, lo, { up: false }));
+    changeLink(stack, lo, { up: true });
   }
   const ips = loopbackAddresses(stack, lo);
   if (prevResult !== undefined) return prevResult;
