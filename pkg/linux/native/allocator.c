@@ -12,7 +12,7 @@
 enum {
   GRAIN = 16,          /* every block is a multiple of this, and aligned to it */
   SMALL = 1024,        /* up to here a list for each multiple, above for each power of two */
-  LARGE = 128 * 1024,  /* from here on the kernel's own mapping, given back when freed */
+  LISTED = 64 * 1024,  /* the largest that waits in a list; above, the kernel's own mapping, given back when freed */
   CHUNK = 1024 * 1024, /* what is taken from the kernel at once */
   FIRST = 256 * 1024,  /* what the program is born with: enough for a usual call */
 };
@@ -28,7 +28,7 @@ struct block {
 };
 
 static struct block *small_lists[SMALL / GRAIN + 1];
-static struct block *power_lists[8]; /* 2048 … 262144 */
+static struct block *power_lists[6]; /* 2048 … LISTED */
 
 static _Alignas(GRAIN) unsigned char first[FIRST];
 static unsigned char *at = first;
@@ -73,7 +73,7 @@ static void *take(size_t size) {
 }
 
 void *malloc(size_t wanted) {
-  if (wanted >= LARGE) {
+  if (wanted > LISTED) {
     if (wanted > PTRDIFF_MAX - 2 * sizeof(struct header)) {
       errno = ENOMEM;
       return NULL;
@@ -94,7 +94,7 @@ void *malloc(size_t wanted) {
 void free(void *block) {
   if (block == NULL) return;
   struct header *header = header_of(block);
-  if (header->size >= LARGE) {
+  if (header->size > LISTED) {
     munmap(header, header->size + sizeof *header);
     return;
   }
@@ -112,13 +112,13 @@ void *calloc(size_t count, size_t each) {
     return NULL;
   }
   void *block = malloc(bytes);
-  return block == NULL || bytes >= LARGE ? block : memset(block, 0, bytes);
+  return block == NULL || bytes > LISTED ? block : memset(block, 0, bytes);
 }
 
 void *realloc(void *block, size_t wanted) {
   if (block == NULL) return malloc(wanted);
   size_t have = header_of(block)->size;
-  if (wanted <= have && have < LARGE) return block;
+  if (wanted <= have && have <= LISTED) return block;
   void *moved = malloc(wanted);
   if (moved == NULL) return NULL;
   memcpy(moved, block, have < wanted ? have : wanted);
