@@ -58,6 +58,9 @@ const LARGE_BUFFER_BYTES = 64 * 1024 * 1024;
 /** How often a dump is begun again because what it lists changed meanwhile. */
 const DUMP_TRIES = 100;
 
+/** How many sockets of unfinished dumps are kept open. */
+const MAX_UNFINISHED = 16;
+
 /** One message of a batch; `operation` names it in errors. */
 export interface BatchMessage {
   readonly operation: string;
@@ -78,6 +81,7 @@ export class NetlinkSocket {
   private readonly descriptor: number;
   private sequence = 0;
   private inbox: Uint8Array = new Uint8Array(0);
+  private readonly unfinished: NetlinkSocket[] = [];
   private closed = false;
 
   private constructor(protocol: number, namespace: NetworkNamespace | undefined, descriptor: number) {
@@ -178,15 +182,14 @@ export class NetlinkSocket {
 
   /**
    * What the kernel sends first of a dump, which says whether there is anything at all without listing everything. On a
-   * socket of its own, since only closing ends a dump early. @throws KernelError
+   * socket of its own, since only closing ends a dump early; it is closed with this one, so that the wait after deletions
+   * (see `close`) comes once, at the end, and not here. @throws KernelError
    */
   firstOfDump(operation: string, type: number, body: Uint8Array): Message[] {
     const own = NetlinkSocket.open(this.protocol, this.namespace);
-    try {
-      return own.readFirst(operation, type, body);
-    } finally {
-      own.close();
-    }
+    this.unfinished.push(own);
+    if (this.unfinished.length > MAX_UNFINISHED) this.unfinished.shift()?.close();
+    return own.readFirst(operation, type, body);
   }
 
   private readFirst(operation: string, type: number, body: Uint8Array): Message[] {
@@ -293,6 +296,7 @@ export class NetlinkSocket {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    for (const each of this.unfinished) each.close();
     closeSync(this.descriptor);
   }
 

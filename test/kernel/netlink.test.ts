@@ -28,7 +28,7 @@ function commandOf(engine: Engine): string {
 
 for (const engine of engines) {
   kernelTest(`every claim holds when the program runs on ${engine}`, { timeout: 180_000 }, () => {
-    const script = `mount -t tmpfs tmpfs /run && ip netns add other && ${commandOf(engine)}`;
+    const script = `mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && ip netns add other && ${commandOf(engine)}`;
     const result = spawnSync("unshare", ["-n", "-m", "sh", "-ec", script], { encoding: "utf8" });
     expect(result.stderr).toBe("");
     const lines = result.stdout.trim().split("\n");
