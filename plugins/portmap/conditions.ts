@@ -37,7 +37,7 @@ import {
   udpDestinationPort,
   udpSourcePort,
 } from "../../pkg/nftables/selector.ts";
-import { invalidConfig } from "../../spec/errors.ts";
+import { WordReader } from "./word-reader.ts";
 
 const SUPPORTED =
   "supported: ip|ip6 saddr|daddr, tcp|udp|sctp|th sport|dport, iifname, oifname, meta mark [& MASK], ct state; " +
@@ -58,7 +58,7 @@ type ReadValue = (text: string) => Value | undefined;
  * @throws CniError 7 naming the word that is not understood
  */
 export function parseConditions(words: readonly string[], key: string): Expression[][] {
-  const reader = new WordReader(words, key);
+  const reader = new WordReader(words, key, SUPPORTED);
   let alternatives: Expression[][] = [[]];
   while (!reader.atEnd) {
     const choices = readMatch(reader);
@@ -266,72 +266,4 @@ function states(reader: WordReader): ReadValue {
     }
     return { is: ctState(found), isNot: ctStateIsNot(found) };
   };
-}
-
-/** Goes through the words one by one. */
-class WordReader {
-  private readonly words: readonly string[];
-  private readonly key: string;
-  private at = 0;
-  private braces = 0;
-
-  constructor(words: readonly string[], key: string) {
-    this.words = splitWords(words.join(" "));
-    this.key = key;
-  }
-
-  get atEnd(): boolean {
-    return this.at >= this.words.length;
-  }
-
-  get insideBraces(): boolean {
-    return this.braces > 0;
-  }
-
-  /** The next word without taking it; empty at the end. */
-  peek(): string {
-    return this.words.at(this.at) ?? "";
-  }
-
-  /** Takes the next word. @throws CniError 7 at the end */
-  next(): string {
-    if (this.atEnd) throw this.refusal("", "the condition ends too early");
-    const word = this.peek();
-    this.at += 1;
-    if (word === "{") this.braces += 1;
-    if (word === "}") this.braces -= 1;
-    return word;
-  }
-
-  refusal(word: string, reason: string): Error {
-    const where = word === "" ? "" : ` at "${word}"`;
-    return invalidConfig(`${this.key}: cannot understand "${this.words.join(" ")}"${where}: ${reason}`, SUPPORTED);
-  }
-}
-
-/** Words end at blanks; braces and commas are words of their own, and quotes keep together. */
-function splitWords(text: string): string[] {
-  const words: string[] = [];
-  let word = "";
-  let quoted = false;
-  const end = (): void => {
-    if (word !== "") words.push(word);
-    word = "";
-  };
-  for (const character of text) {
-    if (character === '"') {
-      quoted = !quoted;
-    } else if (quoted) {
-      word += character;
-    } else if (character === " " || character === "\t" || character === "\n") {
-      end();
-    } else if (character === "{" || character === "}" || character === ",") {
-      end();
-      words.push(character);
-    } else {
-      word += character;
-    }
-  }
-  end();
-  return words;
 }

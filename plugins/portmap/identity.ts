@@ -5,7 +5,7 @@
 import { statSync } from "node:fs";
 
 /** What fits beside the owner's tag. */
-const MAX_BYTES = 120;
+const MAX_BYTES = 115;
 
 /** `device:inode path` of the namespace; empty when there is none to be seen, or the path is too long to be kept. */
 export function identityOf(path: string): string {

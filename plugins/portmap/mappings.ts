@@ -4,43 +4,18 @@ import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Element } from "../../pkg/nftables/element.ts";
-import {
-  findElement,
-  firstElements,
-  keyOf,
-  type ListedElement,
-  listElements,
-  scanElements,
-} from "../../pkg/nftables/elements.ts";
+import { findElement, keyOf } from "../../pkg/nftables/elements.ts";
 import type { Rule } from "../../pkg/nftables/rule.ts";
-import { generation, listRules, listSets, tableExists } from "../../pkg/nftables/ruleset.ts";
+import { generation, listRules } from "../../pkg/nftables/ruleset.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
-import { userdataComment } from "../../pkg/nftables/userdata.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
+import { localnetElement, ownerKey, ownerNote, type Placed } from "./elements.ts";
 import { isGone } from "./identity.ts";
-import { releaseLocalhost } from "./localhost.ts";
-import { decodeMapped, type Mapped, mappedText } from "./mapped.ts";
-import {
-  conditionalChain,
-  holdsPorts,
-  isNeighbourSet,
-  LOCALNET,
-  localnetElement,
-  neighbourRule,
-  neighbourSet,
-  neighboursChain,
-  OWNERS,
-  ownerKey,
-  type Placed,
-  standingChains,
-  standingSets,
-  table,
-  tableComment,
-} from "./rules.ts";
-
-/** How often a change is tried that others' changes keep overtaking. */
-const TRIES = 100;
+import { decodeMapped, mappedText } from "./mapped.ts";
+import { conditionalChain, neighbourRule, neighboursChain, standingChains } from "./rules.ts";
+import { holdsPorts, LOCALNET, neighbourSet, standingSets, table, tableComment } from "./sets.ts";
+import { conditionalHandles, isOvertaken, TRIES, taggedElements } from "./tagged.ts";
 
 /** All that one attachment has in the table. */
 export interface Plan {
@@ -70,11 +45,6 @@ export function ensureMappings(host: NetworkStack, plan: Plan): void {
       if (tries === TRIES || !(isOvertaken(error) || isKernelError(error, "EEXIST"))) throw error;
     }
   }
-}
-
-/** The ruleset, or just what a change is about, is not any more what was read of it. */
-function isOvertaken(error: unknown): boolean {
-  return isKernelError(error, "ERESTART") || isKernelError(error, "ENOENT");
 }
 
 function addNew(change: Transaction, plan: Plan): Transaction {
@@ -154,7 +124,7 @@ function refuseIfTaken(socket: NetlinkSocket, attachment: Attachment, wanted: Pl
   if (key === attachment.key || key === "") return;
   const sought = ownerKey(key);
   const owner = findElement(socket, table, sought.set, sought.element);
-  if (owner === undefined || isGone(new TextDecoder().decode(owner.own ?? new Uint8Array(0)))) return;
+  if (owner === undefined || isGone(ownerNote(owner.own).identity)) return;
   throw new CniError(
     ErrorCode.Taken,
     `Cannot map host port ${portText(wanted.element)}: it is held by ${holderNamed(tag)}`,
@@ -171,30 +141,6 @@ function portText(element: Element): string {
 function holderNamed(tag: string): string {
   const words = tag.split(" ");
   return `container ${words.at(3) ?? "?"} (${words.at(2) ?? "?"}, network ${words.at(1) ?? "?"})`;
-}
-
-/** An element of some set or map, as the kernel has it. */
-interface Tagged {
-  readonly set: string;
-  readonly listed: ListedElement;
-}
-
-/** The elements whose owners are wanted, in all sets. */
-function taggedElements(socket: NetlinkSocket, wanted: (tag: string) => boolean): Tagged[] {
-  const found: Tagged[] = [];
-  for (const { name } of listSets(socket, table)) {
-    const ours = (userdata: Uint8Array): boolean => wanted(userdataComment(userdata) ?? "");
-    for (const listed of scanElements(socket, table, name, ours) ?? []) found.push({ set: name, listed });
-  }
-  return found;
-}
-
-function conditionalHandles(socket: NetlinkSocket, wanted: (tag: string) => boolean): number[] {
-  const handles: number[] = [];
-  for (const rule of listRules(socket, table, conditionalChain)) {
-    if (wanted(rule.comment ?? "")) handles.push(rule.handle);
-  }
-  return handles;
 }
 
 /** @throws CniError 102 naming the mapping that is not as ADD left it */
@@ -247,85 +193,4 @@ function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
     at += 1;
   }
   return true;
-}
-
-/** Removes the attachment's mappings and tells what they were. Absence is success. */
-export function removeMappings(host: NetworkStack, attachment: Attachment): Mapped[] {
-  const sought = ownerKey(attachment.key);
-  if (findElement(host.netfilter, table, sought.set, sought.element) === undefined) return [];
-  return removeOwners(host, (tag) => keyOfTag(tag) === attachment.key);
-}
-
-/** Removes the mappings whose owners are stale, and tells what they were. */
-export function collectMappings(host: NetworkStack, isStale: (tag: string) => boolean): Mapped[] {
-  const owners = listElements(host.netfilter, table, OWNERS) ?? [];
-  if (!owners.some((owner) => isStale(owner.comment ?? ""))) return [];
-  return removeOwners(host, isStale);
-}
-
-function removeOwners(host: NetworkStack, gone: (tag: string) => boolean): Mapped[] {
-  const socket = host.netfilter;
-  for (let tries = 1; ; tries++) {
-    try {
-      const found = taggedElements(socket, gone);
-      if (!deleteTableIfUnused(host, gone)) {
-        deleteTagged(socket, found, gone);
-        deleteTableIfUnused(host, gone); // others may have left in the same moment
-      }
-      return mappedOf(found);
-    } catch (error) {
-      if (tries === TRIES || !isOvertaken(error)) throw error;
-    }
-  }
-}
-
-/** The last one out takes the table along; false when there are other owners. @throws KernelError ERESTART when overtaken */
-function deleteTableIfUnused(host: NetworkStack, gone: (tag: string) => boolean): boolean {
-  const socket = host.netfilter;
-  const current = generation(socket);
-  const stays = (owner: ListedElement): boolean => !gone(owner.comment ?? "");
-  if ((firstElements(socket, table, OWNERS) ?? []).some(stays)) return false;
-  if ((listElements(socket, table, OWNERS) ?? []).some(stays)) return false;
-  if (!tableExists(socket, table)) return true;
-  const names: string[] = [];
-  for (const each of listElements(socket, table, LOCALNET) ?? []) names.push(interfaceName(each.key));
-  new Transaction().deleteTable(table).commit(socket, current);
-  for (const name of names) releaseLocalhost(host, name, (): boolean => tableExists(socket, table));
-  return true;
-}
-
-function interfaceName(key: Uint8Array): string {
-  return new TextDecoder().decode(key).split("\0").at(0) ?? "";
-}
-
-/** @throws KernelError ENOENT when somebody else removed one meanwhile: nothing is removed then */
-function deleteTagged(socket: NetlinkSocket, found: readonly Tagged[], gone: (tag: string) => boolean): void {
-  const change = new Transaction();
-  for (const { set, listed } of found) change.deleteElements(table, set, [keyOf(listed)]);
-  for (const handle of conditionalHandles(socket, gone)) change.deleteRule(table, conditionalChain, handle);
-  change.commit(socket);
-  const sets: string[] = [];
-  for (const { set } of found) if (isNeighbourSet(set) && !sets.includes(set)) sets.push(set);
-  for (const set of sets) deleteNeighbourSetIfUnused(socket, set);
-}
-
-function deleteNeighbourSetIfUnused(socket: NetlinkSocket, set: string): void {
-  const current = generation(socket);
-  const rest = firstElements(socket, table, set);
-  if (rest === undefined || rest.length > 0) return;
-  const change = new Transaction();
-  for (const rule of listRules(socket, table, neighboursChain)) {
-    if (rule.comment === set) change.deleteRule(table, neighboursChain, rule.handle);
-  }
-  change.deleteSet(table, set).commit(socket, current);
-}
-
-function mappedOf(found: readonly Tagged[]): Mapped[] {
-  const mapped: Mapped[] = [];
-  for (const { set, listed } of found) {
-    if (!holdsPorts(set)) continue;
-    const each = decodeMapped(listed.key, listed.data ?? new Uint8Array(0));
-    if (each !== undefined) mapped.push(each);
-  }
-  return mapped;
 }

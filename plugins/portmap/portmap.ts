@@ -23,23 +23,18 @@ import { ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
 import { chooseBackend, requireBackend, unusable } from "./backend.ts";
 import { parseConditions } from "./conditions.ts";
-import { config, type PortmapConfig } from "./config.ts";
+import { config, type PortMapping, type PortmapConfig } from "./config.ts";
+import { masqueradeElements, neighbourSubnets, ownerElement, ownerKey, type Placed, portElement } from "./elements.ts";
 import { forgetEarlierFlows, forgetFlows } from "./flows.ts";
 import { identityOf } from "./identity.ts";
 import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptables } from "./iptables-mappings.ts";
 import type { IptablesPlan } from "./iptables-rules.ts";
 import { interfaceTowards, letLocalhostOut, letsLocalhostOut } from "./localhost.ts";
 import type { Mapped } from "./mapped.ts";
-import { collectMappings, ensureMappings, type Plan, removeMappings, verifyMappings } from "./mappings.ts";
+import { ensureMappings, type Plan, verifyMappings } from "./mappings.ts";
 import { removeReferenceRules } from "./reference-rules.ts";
-import {
-  conditionalRules,
-  masqueradeElements,
-  neighbourSubnets,
-  ownerElement,
-  type Placed,
-  portElement,
-} from "./rules.ts";
+import { collectMappings, removeMappings } from "./removal.ts";
+import { conditionalRules } from "./rules.ts";
 import { containerAddresses, type Target, targetsOf } from "./targets.ts";
 
 export function portmap(): Plugin {
@@ -97,7 +92,8 @@ function nftablesPlan(
   }
   const masqueraded = masqueradeElements(targets, config, attachment.tag);
   const subnets: Prefix[] = neighbourSubnets(targets, config);
-  return { attachment, owner: ownerElement(attachment, identity), ports, conditional, masqueraded, subnets, localnet };
+  const owner = ownerElement(attachment, { count: 1 + ports.length + masqueraded.length, identity });
+  return { attachment, owner, ports, conditional, masqueraded, subnets, localnet };
 }
 
 function conditionsOf(config: PortmapConfig, family: Family): readonly string[] {
@@ -127,10 +123,11 @@ function attemptFlows(warn: (line: string) => void, forget: () => void): void {
 }
 
 /** By what the kernel's objects say, whatever the backend is now, with or without mappings and prevResult. */
-function del({ attachment, host, teardown, warn }: Del<PortmapConfig>): void {
+function del({ config, attachment, host, prevResult, teardown, warn }: Del<PortmapConfig>): void {
   const gone: Mapped[] = [];
   teardown.attempt("remove the mappings", () => {
-    for (const mapped of removeFromNftables(host, attachment)) gone.push(mapped);
+    const expected = prevResult === undefined ? [] : expectedElements(config, attachment, prevResult);
+    for (const mapped of removeFromNftables(host, attachment, expected)) gone.push(mapped);
   });
   teardown.attempt("remove the mappings of iptables", () => {
     for (const mapped of removeFromIptables(host, attachment)) gone.push(mapped);
@@ -138,15 +135,35 @@ function del({ attachment, host, teardown, warn }: Del<PortmapConfig>): void {
   if (gone.length > 0) attemptFlows(warn, () => forgetFlows(host, gone));
 }
 
-function removeFromNftables(host: NetworkStack, attachment: Attachment): Mapped[] {
+/** What an ADD of the same request would have put into sets and maps; a guess that saves searching. */
+function expectedElements(config: PortmapConfig, attachment: Attachment, result: Result): Placed[] {
+  const targets = tolerantTargets(config.mappings, containerAddresses(result, attachment.ifName));
+  const expected: Placed[] = [ownerKey(attachment.key)];
+  for (const target of targets) {
+    if (conditionsOf(config, target.container.family).length === 0) expected.push(portElement(target, attachment.tag));
+  }
+  for (const each of masqueradeElements(targets, config, attachment.tag)) expected.push(each);
+  return expected;
+}
+
+/** DEL does not mind what ADD must have refused. */
+function tolerantTargets(mappings: readonly PortMapping[], containers: readonly Prefix[]): Target[] {
+  try {
+    return targetsOf(mappings, containers);
+  } catch (_) {
+    return [];
+  }
+}
+
+function removeFromNftables(host: NetworkStack, attachment: Attachment, expected: readonly Placed[]): Mapped[] {
   if (!nftablesPresent(host)) return [];
-  const gone = removeMappings(host, attachment);
+  const gone = removeMappings(host, attachment, expected);
   removeReferenceRules(host, attachment.containerId);
   return gone;
 }
 
 function removeAll(host: NetworkStack, attachment: Attachment): void {
-  removeFromNftables(host, attachment);
+  removeFromNftables(host, attachment, []);
   removeFromIptables(host, attachment);
 }
 

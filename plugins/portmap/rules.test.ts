@@ -7,15 +7,10 @@ import { concatenation } from "../../pkg/nftables/datum.ts";
 import { elementText } from "../../pkg/nftables/element.ts";
 import { parseConditions } from "./conditions.ts";
 import type { PortMapping } from "./config.ts";
+import { masqueradeElements, portElement } from "./elements.ts";
 import { decodeMapped, type Mapped, mappedText } from "./mapped.ts";
-import {
-  conditionalRules,
-  masqueradeElements,
-  neighbourRule,
-  neighbourSet,
-  portElement,
-  standingChains,
-} from "./rules.ts";
+import { conditionalRules, neighbourRule, standingChains } from "./rules.ts";
+import { neighbourSet } from "./sets.ts";
 import { containerAddresses, targetsOf } from "./targets.ts";
 
 const container4 = Prefix.parse("10.1.0.2/24") ?? Prefix.host(new Address(new Uint8Array(4)));

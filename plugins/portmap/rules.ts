@@ -11,24 +11,10 @@
  *     guard (raw): nothing from outside reaches 127.0.0.0/8
  *   }
  */
-import { sha512 } from "../../pkg/codec/sha512.ts";
 import { Address, type Family } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { baseChain, type Chain, regularChain } from "../../pkg/nftables/chain.ts";
-import {
-  addressDatum,
-  addressType,
-  type DataType,
-  type Datum,
-  interfaceDatum,
-  interfaceType,
-  ipv6Type,
-  portDatum,
-  portType,
-  protocolDatum,
-  protocolType,
-} from "../../pkg/nftables/datum.ts";
-import { type Element, element, mapping as mapElement } from "../../pkg/nftables/element.ts";
+import { addressDatum, interfaceDatum, portDatum, protocolDatum } from "../../pkg/nftables/datum.ts";
 import type { Expression } from "../../pkg/nftables/expression.ts";
 import { ctStatus, differs, equals, fibType, inSet, within } from "../../pkg/nftables/match.ts";
 import { masquerade, natByMap, natTo } from "../../pkg/nftables/nat.ts";
@@ -45,16 +31,10 @@ import {
   sourceAddress,
   transportProtocol,
 } from "../../pkg/nftables/selector.ts";
-import { mapOf, type NftSet, setOf } from "../../pkg/nftables/set.ts";
+import type { NftSet } from "../../pkg/nftables/set.ts";
 import { drop, jump, returnToCaller } from "../../pkg/nftables/statement.ts";
-import type { Table } from "../../pkg/nftables/table.ts";
-import type { Attachment } from "../../pkg/skel/attachment.ts";
+import { addressed, all, families, LOCAL, ports, self } from "./sets.ts";
 import { protocolNumber, specificAddress, type Target } from "./targets.ts";
-
-export const table: Table = { family: "inet", name: "ferrule_portmap" };
-export const tableComment = "Ferrule: host ports that lead to containers";
-
-const families: readonly Family[] = [4, 6];
 
 /** A chain with the rules that never change. */
 export interface StandingChain {
@@ -157,119 +137,6 @@ function mappedKey(family: Family): Selector[] {
   return [destinationAddress(family), transportProtocol, destinationPort, originalDestinationPort];
 }
 
-/** Who has mappings: one element each. */
-export const OWNERS = "owners";
-const LOCAL = "local4";
-/** Interfaces whose route_localnet is on because of us. */
-export const LOCALNET = "localnet";
-
-function ports(family: Family): string {
-  return `ports${family}`;
-}
-function addressed(family: Family): string {
-  return `addressed${family}`;
-}
-function self(family: Family): string {
-  return `self${family}`;
-}
-function all(family: Family): string {
-  return `all${family}`;
-}
-
-/** Every set and map that is always there. */
-export function standingSets(): NftSet[] {
-  const sets = [
-    setOf(OWNERS, [ipv6Type], "attachments with mappings, by a hash"),
-    setOf(LOCALNET, [interfaceType], "interfaces whose route_localnet is on"),
-    setOf(LOCAL, mappedType(4), "masqueraded when it comes from localhost"),
-  ];
-  for (const family of families) {
-    const address = addressType(family);
-    sets.push(mapOf(ports(family), [protocolType, portType], [address, portType]));
-    sets.push(mapOf(addressed(family), [address, protocolType, portType], [address, portType]));
-    sets.push(setOf(self(family), [address, address], "containers that reach themselves"));
-    sets.push(setOf(all(family), mappedType(family), "masqueraded wherever it comes from"));
-  }
-  return sets;
-}
-
-function mappedType(family: Family): DataType[] {
-  return [addressType(family), protocolType, portType, portType];
-}
-
-/** The set of a subnet's mapped connections that are masqueraded when they come from the subnet. */
-export function neighbourSet(subnet: Prefix): NftSet {
-  const text = subnet.masked.toString();
-  const name = `neighbours${subnet.family}_${sha512(new TextEncoder().encode(text)).slice(0, 16)}`;
-  return setOf(name, mappedType(subnet.family), `masqueraded when it comes from ${text}`);
-}
-
-/** Whether a set is a subnet's, by its name. */
-export function isNeighbourSet(name: string): boolean {
-  return name.startsWith("neighbours");
-}
-
-/** Whether elements of the set say who a port of the host leads to. */
-export function holdsPorts(set: string): boolean {
-  return set === ports(4) || set === ports(6) || set === addressed(4) || set === addressed(6);
-}
-
-/** An element and the set that it is for. */
-export interface Placed {
-  readonly set: string;
-  readonly element: Element;
-}
-
-/** What the options say about masquerading. */
-export interface MasqueradeOptions {
-  readonly snat: boolean;
-  readonly masqAll: boolean;
-}
-
-/** The owner's own element: 16 bytes of hash. `identity` is kept with it, see identity.ts. */
-export function ownerElement(attachment: Attachment, identity: string): Placed {
-  return {
-    set: OWNERS,
-    element: element([ownerDatum(attachment.key)], {
-      comment: attachment.tag,
-      own: new TextEncoder().encode(identity),
-    }),
-  };
-}
-
-/** The element of an owner by the key that tags begin with: to be looked up. */
-export function ownerKey(key: string): Placed {
-  return { set: OWNERS, element: element([ownerDatum(key)]) };
-}
-
-/** The two hashes of a tag's key, `<16 hex>-<16 hex>`, as bytes. */
-function ownerDatum(key: string): Datum {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  const digits = key.slice(0, 16) + key.slice(17, 33);
-  const digit = (at: number): number => Math.max(0, "0123456789abcdef".indexOf(digits.charAt(at)));
-  for (let at = 0; at < 16; at++) view.setUint8(at, digit(at * 2) * 16 + digit(at * 2 + 1));
-  return { text: key, bytes };
-}
-
-/** An interface whose route_localnet we turned on. */
-export function localnetElement(name: string): Element {
-  return element([interfaceDatum(name)]);
-}
-
-/** The map's element of a mapping without conditions. */
-export function portElement(target: Target, tag: string): Placed {
-  const { mapping, container } = target;
-  const key = [protocolDatum(protocolNumber(mapping.protocol)), portDatum(mapping.hostPort)];
-  const data = [addressDatum(container.address), portDatum(mapping.containerPort)];
-  const address = specificAddress(mapping);
-  if (address === undefined) return { set: ports(container.family), element: mapElement(key, data, { comment: tag }) };
-  return {
-    set: addressed(container.family),
-    element: mapElement([addressDatum(address), ...key], data, { comment: tag }),
-  };
-}
-
 /** The rules of a mapping with conditions, one for each alternative of them. */
 export function conditionalRules(
   target: Target,
@@ -289,41 +156,4 @@ export function conditionalRules(
     rules.push(rule(parts, tag));
   }
   return rules;
-}
-
-/** What makes the mappings' connections masqueraded where they must be. */
-export function masqueradeElements(targets: readonly Target[], options: MasqueradeOptions, tag: string): Placed[] {
-  const placed: Placed[] = [];
-  const keys: string[] = [];
-  const add = (set: string, key: readonly Datum[]): void => {
-    const each: Placed = { set, element: element(key, { comment: tag }) };
-    const text = `${set} ${each.element.key.text}`;
-    if (!keys.includes(text)) placed.push(each);
-    keys.push(text);
-  };
-  if (!options.snat) return placed;
-  for (const { mapping, container } of targets) {
-    const address = addressDatum(container.address);
-    const protocol = protocolDatum(protocolNumber(mapping.protocol));
-    const mapped = [address, protocol, portDatum(mapping.containerPort), portDatum(mapping.hostPort)];
-    if (options.masqAll) {
-      add(all(container.family), mapped);
-      continue;
-    }
-    add(self(container.family), [address, address]);
-    if (container.family === 4) add(LOCAL, mapped);
-    if (container.length < container.address.bits) add(neighbourSet(container).name, mapped);
-  }
-  return placed;
-}
-
-/** The subnets that masqueradeElements() needs sets for. */
-export function neighbourSubnets(targets: readonly Target[], options: MasqueradeOptions): Prefix[] {
-  const subnets: Prefix[] = [];
-  if (!options.snat || options.masqAll) return subnets;
-  for (const { container } of targets) {
-    if (container.length === container.address.bits) continue;
-    if (!subnets.some((each) => each.equals(container.masked))) subnets.push(container.masked);
-  }
-  return subnets;
 }

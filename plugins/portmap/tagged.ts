@@ -1,0 +1,62 @@
+/** What the table holds, by the owners' tags. Used by mappings.ts and removal.ts. */
+import { isKernelError } from "../../pkg/linux/errno.ts";
+import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
+import { findElement, type ListedElement, scanElements } from "../../pkg/nftables/elements.ts";
+import { listRules, listSets } from "../../pkg/nftables/ruleset.ts";
+import { userdataComment } from "../../pkg/nftables/userdata.ts";
+import type { Placed } from "./elements.ts";
+import { conditionalChain } from "./rules.ts";
+import { table } from "./sets.ts";
+
+/** How often a change is tried that others' changes keep overtaking. */
+export const TRIES = 100;
+
+/** The ruleset, or just what a change is about, is not any more what was read of it. */
+export function isOvertaken(error: unknown): boolean {
+  return isKernelError(error, "ERESTART") || isKernelError(error, "ENOENT");
+}
+
+/** An element of some set or map, as the kernel has it. */
+export interface Tagged {
+  readonly set: string;
+  readonly listed: ListedElement;
+}
+
+/** The elements whose owners are wanted, in all sets. */
+export function taggedElements(socket: NetlinkSocket, wanted: (tag: string) => boolean): Tagged[] {
+  const found: Tagged[] = [];
+  for (const { name } of listSets(socket, table)) {
+    const ours = (userdata: Uint8Array): boolean => wanted(userdataComment(userdata) ?? "");
+    for (const listed of scanElements(socket, table, name, ours) ?? []) found.push({ set: name, listed });
+  }
+  return found;
+}
+
+/** The rules with conditions whose owners are wanted, by their handles. */
+export function conditionalHandles(socket: NetlinkSocket, wanted: (tag: string) => boolean): number[] {
+  const handles: number[] = [];
+  for (const rule of listRules(socket, table, conditionalChain)) {
+    if (wanted(rule.comment ?? "")) handles.push(rule.handle);
+  }
+  return handles;
+}
+
+/**
+ * The owner's elements among those it should have, by their keys, which takes as long with ten thousand others as with none;
+ * `undefined` when that is not all it has, so that its tags must be searched for.
+ */
+export function expectedElements(
+  socket: NetlinkSocket,
+  expected: readonly Placed[],
+  count: number,
+  own: (tag: string) => boolean,
+): Tagged[] | undefined {
+  const found: Tagged[] = [];
+  if (expected.length !== count) return undefined;
+  for (const { set, element } of expected) {
+    const listed = findElement(socket, table, set, element);
+    if (listed === undefined || !own(listed.comment ?? "")) return undefined;
+    found.push({ set, listed });
+  }
+  return found;
+}
