@@ -30,6 +30,7 @@ export class ValidAttachments {
   /** Whether a tag is one of ours, of this network, and of an attachment that is not alive. */
   isStale(tag: string): boolean {
     const key = keyOfTag(tag);
-    return key !== undefined && key.startsWith(`${networkTag(this.network)}-`) && !this.keys.has(key);
+    if (key === undefined || this.keys.has(key)) return false;
+    return key.startsWith(`${networkTag(this.network)}-`);
   }
 }
