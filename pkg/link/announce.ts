@@ -1,35 +1,23 @@
-/** Tells the neighbours on the link which hardware address has an address now. Used by plugins that share a layer-2 network. */
-import type { Address } from "../ip/address.ts";
-import { parseMac } from "../ip/mac.ts";
+/**
+ * Tells the neighbours on the link which hardware address has an address now, so that a reused address's new owner is reached at
+ * once. Used by plugins that share a layer-2 network.
+ */
 import { KernelError } from "../linux/errno.ts";
-import { sendFrames } from "../linux/packet-socket.ts";
-import type { Link } from "../netlink/link.ts";
+import { changeLink, type Link } from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
-import { announcement } from "./announcement.ts";
-
-/** A frame may be lost; an announcement costs little. */
-const REPETITIONS = 3;
 
 /**
- * Announces the addresses from the link, which must be up and, where it leads into a bridge, already forwarded: the kernel's own
- * announcement (arp_notify) is sent when the link comes up, before the bridge lets anything through.
- * That no packet socket may be had (a container's security profile) is no failure.
+ * Has the kernel announce the link's addresses: gratuitous ARP where `arp_notify`, unsolicited neighbour advertisements where
+ * `ndisc_notify` is on (ip-sysctl.rst). The link is up and, where it leads into a bridge, forwarding: what the kernel sends by
+ * itself when the link comes up gets no further than a bridge that does not forward yet. Not every kind of link can do it, and
+ * that it cannot is no failure.
  */
-export function announceAddresses(stack: NetworkStack, link: Link, addresses: readonly Address[]): void {
-  const mac = parseMac(link.mac);
-  if (mac === undefined || mac.length !== 6) return;
-  const frames: Uint8Array[] = [];
-  for (let count = 0; count < REPETITIONS; count++) {
-    for (const address of addresses) frames.push(announcement(address, mac));
-  }
+export function announceAddresses(stack: NetworkStack, link: Link): void {
   try {
-    inside(stack, () => sendFrames(link.index, frames));
+    // Being given the hardware address that it has makes the kernel announce it. Frames of our own would need a packet socket,
+    // whose close waits for an RCU grace period: 8 to 15 ms, more than all the rest of ADD.
+    changeLink(stack, link, { mac: link.mac });
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
   }
-}
-
-function inside(stack: NetworkStack, action: () => void): void {
-  if (stack.namespace === undefined) action();
-  else stack.namespace.enter(action);
 }

@@ -3,7 +3,6 @@
  *
  *   sandbox[eth0]──veth──[port]cni0[gateway]──forward, masquerade──▶ the world
  */
-import type { Address } from "../../pkg/ip/address.ts";
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
@@ -89,17 +88,13 @@ function add(call: Add<BridgeConfig>): Result {
   }
   if (!config.disableContainerInterface) awaitForwardingPort(host, pair.host);
   if (addresses === undefined) return withDns({ interfaces, ips: [], routes: [], dns: noDns }, config.dns);
-  announceAddresses(
-    sandbox.stack,
-    pair.container,
-    addresses.ips.map((ip): Address => ip.address.address),
-  );
+  announceAddresses(sandbox.stack, pair.container);
   return withDns({ interfaces, ips: addresses.ips, routes: addresses.routes, dns: addresses.dns }, config.dns);
 }
 
 /**
- * Duplicates are looked for where asked. Later, when the link goes down and up, the kernel announces the addresses again. Where
- * the bridge is the router, or IPAM gives IPv6 addresses, no sibling may pose as one (CVE-2020-10749).
+ * Duplicates are looked for where asked, and the kernel announces the addresses. Where the bridge is the router, or IPAM gives
+ * IPv6 addresses, no sibling may pose as one (CVE-2020-10749).
  */
 function prepareSandbox(sandbox: NetworkStack, container: Link, config: BridgeConfig, addresses: Result): void {
   const four = `net/ipv4/conf/${container.name}`;
