@@ -19,7 +19,7 @@ import type { Undo } from "../skel/undo.ts";
 import type { ValidAttachments } from "../skel/valid-attachments.ts";
 import type { MasqueradeBackend } from "./backend.ts";
 import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptables } from "./iptables.ts";
-import { collectReferenceRules, removeReferenceRules } from "./reference-rules.ts";
+import { collectReferenceRules, hasReferenceRule, removeReferenceRules } from "./reference-rules.ts";
 import { chain, multicastRules, subnetRule, subnetSet, table } from "./rules.ts";
 
 /** How often a change is tried that others' changes keep overtaking. */
@@ -110,7 +110,10 @@ function isOvertaken(error: unknown): boolean {
   return isKernelError(error, "ERESTART") || isKernelError(error, "ENOENT");
 }
 
-/** @throws CniError 102 naming the address that is not masqueraded */
+/**
+ * Traffic only asks that something masquerades the address: what the reference suite has set up counts, and so does iptables.
+ * @throws CniError 102 naming the address that is not masqueraded
+ */
 export function verifyMasquerade(
   host: NetworkStack,
   backend: MasqueradeBackend,
@@ -122,13 +125,23 @@ export function verifyMasquerade(
     return;
   }
   const rules = listRules(host.netfilter, table, chain.name);
-  for (const { address } of ips) {
-    const set = subnetSet(attachment.network, address);
-    const found = findElement(host.netfilter, table, set.name, addressElement(attachment, address));
+  for (const ip of ips) {
+    const set = subnetSet(attachment.network, ip.address);
+    const found = findElement(host.netfilter, table, set.name, addressElement(attachment, ip.address));
     if (found !== undefined && rules.some((each) => each.comment === set.comment)) continue;
+    if (hasReferenceRule(host, attachment) || isInIptables(host, attachment, ip)) continue;
     throw drift(
-      `address ${address.toString()} of ${attachment.toString()} is not masqueraded: no rule in table inet ${table.name}`,
+      `address ${ip.address.toString()} of ${attachment.toString()} is not masqueraded: no rule in table inet ${table.name}`,
     );
+  }
+}
+
+function isInIptables(host: NetworkStack, attachment: Attachment, ip: IpConfig): boolean {
+  try {
+    verifyInIptables(host, attachment, [ip]);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -169,8 +182,8 @@ function removeElements(socket: NetlinkSocket, set: ListedSet, gone: (tag: strin
     change.deleteElements(table, set.name, [keyOf(found)]);
   }
   change.commit(socket);
-  // Also where an interrupted call left the set empty.
-  if (others === 0) removeUnused(socket, set);
+  // Others may have left in the same moment, each seeing the other; and an interrupted call may have left the set empty.
+  if (!change.isEmpty || others === 0) removeUnused(socket, set);
 }
 
 function networkSets(socket: NetlinkSocket, network: string): ListedSet[] {

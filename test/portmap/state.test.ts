@@ -1,4 +1,5 @@
 /** What portmap keeps in the kernel: who holds a port, what is removed and when, and how little is run for it. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -171,6 +172,25 @@ describe.each(engines)("$name", (engine) => {
     expect(await lab.node.exec(["nft", "list", "tables"])).toBe("");
   });
 
+  test("with ten thousand other mappings, ADD, CHECK and DEL ask for no list of them", async () => {
+    await using lab = await MappedNode.create(engine);
+    (await call(lab, "ADD", "keeper", alone("net", 0, [web]))).expectSuccess();
+    const elements = (at: number): string => `tcp . ${10000 + at} : 10.8.${Math.floor(at / 200)}.${at % 200} . 80`;
+    const rows = Array.from({ length: 10_000 }, (_, at) => elements(at)).join(", ");
+    await lab.node.exec(["nft", "-f", "-"], { stdin: `add element inet ferrule_portmap ports4 { ${rows} }` });
+    const config = alone("net", 1, [{ ...web, hostPort: 8088 }]);
+    const trace = join(lab.node.directory, "trace");
+    for (const verb of ["ADD", "CHECK", "DEL"]) {
+      const wrapper = ["strace", "-f", "-qq", "-e", "trace=recvfrom", "-e", "signal=none", "-o", trace];
+      const variables = { containerId: "c", netns: "/run/netns/none", ifName: "eth0", wrapper };
+      (await callPlugin(lab.node, engine, "portmap", verb, config, variables)).expectSuccess();
+      let received = 0;
+      for (const [, count] of (await readFile(trace, "utf8")).matchAll(/= (\d+)$/gm)) received += Number(count);
+      expect(received, `bytes that ${verb} was sent by the kernel`).toBeLessThan(60_000);
+    }
+    (await call(lab, "DEL", "keeper", alone("net", 0, [web]))).expectSuccess();
+  });
+
   test("of many that want one port at once, one has it", async () => {
     await using lab = await MappedNode.create(engine);
     const numbers = Array.from({ length: 20 }, (_, at) => at);
@@ -179,6 +199,34 @@ describe.each(engines)("$name", (engine) => {
     expect(calls.filter((each) => each.status === 0)).toHaveLength(1);
     for (const each of calls) if (each.status !== 0) each.expectError(101, /8080\/tcp.*held by container c\d+/);
   });
+
+  test.skipIf(!existsSync("/usr/sbin/iptables-legacy-save"))(
+    "an iptables of the older variant is used where the host has it, and its rules are found where it has not",
+    async () => {
+      await using lab = await MappedNode.create(engine);
+      for (const name of ["iptables-save", "iptables-restore", "ip6tables-save", "ip6tables-restore"]) {
+        await lab.node.exec([
+          "ln",
+          "-s",
+          `/usr/sbin/${name.replace("tables-", "tables-legacy-")}`,
+          join(lab.node.directory, name),
+        ]);
+      }
+      const config = alone("net", 0, [web, dns], { backend: "iptables" });
+      const variables = {
+        containerId: "c",
+        netns: "/run/netns/none",
+        ifName: "eth0",
+        env: { PATH: lab.node.directory },
+      };
+      (await callPlugin(lab.node, engine, "portmap", "ADD", config, variables)).expectSuccess();
+      (await callPlugin(lab.node, engine, "portmap", "CHECK", config, variables)).expectSuccess();
+      expect(await lab.node.exec(["iptables-legacy-save", "-t", "nat"])).toContain("--to-destination 10.9.0.2:80");
+      expect(await lab.node.exec(["nft", "list", "tables"])).toBe("");
+      (await call(lab, "DEL", "c", { cniVersion: "1.1.0", name: "net", type: "portmap" })).expectSuccess();
+      expect(await lab.node.exec(["iptables-legacy-save", "-t", "nat"])).not.toContain("CNI-DN-");
+    },
+  );
 
   test("STATUS says which backend is used, and 50 where it cannot be", async () => {
     await using lab = await MappedNode.create(engine);
