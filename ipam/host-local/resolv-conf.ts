@@ -6,33 +6,29 @@ import type { Dns } from "../../spec/result.ts";
  * Comments, unknown keywords and keywords without a value are passed over.
  */
 export function parseResolvConf(text: string): Dns {
-  const nameservers: string[] = [];
   const options: string[] = [];
-  let search: string[] = [];
-  let domain = "";
+  for (const values of linesOf(text, "options")) for (const option of values) options.push(option);
+  return {
+    nameservers: firstsOf(text, "nameserver"),
+    domain: firstsOf(text, "domain").at(-1) ?? "",
+    search: linesOf(text, "search").at(-1) ?? [],
+    options,
+  };
+}
+
+/** The first value of each line with the keyword. */
+function firstsOf(text: string, keyword: string): string[] {
+  const firsts: string[] = [];
+  for (const values of linesOf(text, keyword)) firsts.push(values.at(0) ?? "");
+  return firsts;
+}
+
+/** The values of each line with the keyword, where it has any. */
+function linesOf(text: string, keyword: string): string[][] {
+  const found: string[][] = [];
   for (const line of text.split("\n")) {
-    const trimmed = line.trim();
-    if (trimmed.startsWith("#") || trimmed.startsWith(";")) continue;
-    const words = trimmed.split(/\s+/);
-    const values = words.slice(1);
-    const first = values.at(0);
-    if (first === undefined) continue;
-    switch (words.at(0) ?? "") {
-      case "nameserver":
-        nameservers.push(first);
-        break;
-      case "domain":
-        domain = first;
-        break;
-      case "search":
-        search = values;
-        break;
-      case "options":
-        for (const option of values) options.push(option);
-        break;
-      default:
-        break;
-    }
+    const words = line.trim().split(/\s+/);
+    if (words.at(0) === keyword && words.length > 1) found.push(words.slice(1));
   }
-  return { nameservers, domain, search, options };
+  return found;
 }

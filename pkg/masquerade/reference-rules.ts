@@ -15,6 +15,11 @@ const chain = "masq_checks";
 /** The hash: two times 16 hexadecimal digits and what joins them. */
 const KEY_LENGTH = 33;
 
+/** Whether any rule is the attachment's. */
+export function hasReferenceRule(host: NetworkStack, attachment: Attachment): boolean {
+  return listRules(host.netfilter, table, chain).some((each) => each.comment?.startsWith(attachment.key) ?? false);
+}
+
 /** Removes the attachment's rules. Absence, of the table too, is success. */
 export function removeReferenceRules(host: NetworkStack, attachment: Attachment): void {
   removeWhere(host, (key) => key === attachment.key);
