@@ -37,39 +37,19 @@ const INITIAL_HASH = new Uint32Array([
 
 const BLOCK_BYTES = 128;
 const WORDS = 80;
+const TWO_TO_32 = 0x100000000;
 
-/** A 64-bit accumulator; the carry between the halves lives here and nowhere else. */
-class Word {
-  high = 0;
-  low = 0;
-
-  set(high: number, low: number): this {
-    this.high = high >>> 0;
-    this.low = low >>> 0;
-    return this;
-  }
-
-  add(high: number, low: number): this {
-    const sum = this.low + (low >>> 0);
-    this.high = (this.high + (high >>> 0) + (sum > 0xffffffff ? 1 : 0)) >>> 0;
-    this.low = sum >>> 0;
-    return this;
-  }
-}
-
-/** The upper half of a rotation to the right; with the halves swapped, the lower. */
+/**
+ * The upper half of a rotation to the right by less than 32; with the halves swapped, the lower. A rotation by more is one by 32
+ * less of the swapped halves.
+ */
 function rotated(high: number, low: number, by: number): number {
-  return by < 32 ? (high >>> by) | (low << (32 - by)) : (low >>> (by - 32)) | (high << (64 - by));
+  return (high >>> by) | (low << (32 - by));
 }
 
-/** The upper half of three rotations, combined by xor: the big sigmas (section 4.1.3). */
-function sigma(high: number, low: number, a: number, b: number, c: number): number {
-  return rotated(high, low, a) ^ rotated(high, low, b) ^ rotated(high, low, c);
-}
-
-/** The lower half of a shift to the right by less than 32. */
-function shiftedLow(high: number, low: number, by: number): number {
-  return (low >>> by) | (high << (32 - by));
+/** What the low halves' sum carries over to the high halves'. */
+function carry(sum: number): number {
+  return Math.floor(sum / TWO_TO_32);
 }
 
 /** The lower-case hexadecimal digest of `data`, 128 digits. */
@@ -80,17 +60,9 @@ export function sha512(data: Uint8Array): string {
   const initial = new DataView(INITIAL_HASH.buffer);
   for (let at = 0; at < 64; at += 4) hash.setUint32(at, initial.getUint32(at, true));
   const schedule = new DataView(new Uint8Array(WORDS * 8).buffer);
-  const state = new DataView(new Uint8Array(64).buffer);
   for (let at = 0; at < message.byteLength; at += BLOCK_BYTES) {
     expand(message, at, schedule);
-    for (let i = 0; i < 64; i += 4) state.setUint32(i, hash.getUint32(i));
-    for (let round = 0; round < WORDS; round++) mix(state, schedule, round);
-    const sum = new Word();
-    for (let i = 0; i < 64; i += 8) {
-      sum.set(hash.getUint32(i), hash.getUint32(i + 4)).add(state.getUint32(i), state.getUint32(i + 4));
-      hash.setUint32(i, sum.high);
-      hash.setUint32(i + 4, sum.low);
-    }
+    compress(hash, schedule);
   }
   return toHex(digest);
 }
@@ -108,56 +80,100 @@ function padded(data: Uint8Array): DataView {
 /** The message schedule of one block (section 6.4.2, step 1). */
 function expand(message: DataView, at: number, schedule: DataView): void {
   for (let i = 0; i < BLOCK_BYTES; i += 4) schedule.setUint32(i, message.getUint32(at + i));
-  const word = new Word();
   for (let i = BLOCK_BYTES; i < WORDS * 8; i += 8) {
     const ah = schedule.getUint32(i - 120);
     const al = schedule.getUint32(i - 116);
     const bh = schedule.getUint32(i - 16);
     const bl = schedule.getUint32(i - 12);
-    word
-      .set(
-        rotated(ah, al, 1) ^ rotated(ah, al, 8) ^ (ah >>> 7),
-        rotated(al, ah, 1) ^ rotated(al, ah, 8) ^ shiftedLow(ah, al, 7),
-      )
-      .add(
-        rotated(bh, bl, 19) ^ rotated(bh, bl, 61) ^ (bh >>> 6),
-        rotated(bl, bh, 19) ^ rotated(bl, bh, 61) ^ shiftedLow(bh, bl, 6),
-      )
-      .add(schedule.getUint32(i - 128), schedule.getUint32(i - 124))
-      .add(schedule.getUint32(i - 56), schedule.getUint32(i - 52));
-    schedule.setUint32(i, word.high);
-    schedule.setUint32(i + 4, word.low);
+    const low =
+      ((rotated(al, ah, 1) ^ rotated(al, ah, 8) ^ rotated(al, ah, 7)) >>> 0) +
+      ((rotated(bl, bh, 19) ^ rotated(bh, bl, 29) ^ rotated(bl, bh, 6)) >>> 0) +
+      schedule.getUint32(i - 124) +
+      schedule.getUint32(i - 52);
+    const high =
+      ((rotated(ah, al, 1) ^ rotated(ah, al, 8) ^ (ah >>> 7)) >>> 0) +
+      ((rotated(bh, bl, 19) ^ rotated(bl, bh, 29) ^ (bh >>> 6)) >>> 0) +
+      schedule.getUint32(i - 128) +
+      schedule.getUint32(i - 56) +
+      carry(low);
+    schedule.setUint32(i, high >>> 0);
+    schedule.setUint32(i + 4, low >>> 0);
   }
 }
 
-/** One round over the eight working variables a to h (section 6.4.2, step 3). */
-function mix(state: DataView, schedule: DataView, round: number): void {
+/**
+ * The rounds of one block over the working variables a to h, and their sum with the hash so far (section 6.4.2, steps 2 to 4).
+ * Local variables, for this is where the time goes.
+ */
+function compress(hash: DataView, schedule: DataView): void {
   const constants = new DataView(ROUND_CONSTANTS.buffer);
-  const ah = state.getUint32(0);
-  const al = state.getUint32(4);
-  const bh = state.getUint32(8);
-  const bl = state.getUint32(12);
-  const ch = state.getUint32(16);
-  const cl = state.getUint32(20);
-  const eh = state.getUint32(32);
-  const el = state.getUint32(36);
-  const first = new Word()
-    .set(state.getUint32(56), state.getUint32(60))
-    .add(sigma(eh, el, 14, 18, 41), sigma(el, eh, 14, 18, 41))
-    .add(
-      (eh & state.getUint32(40)) ^ (~eh & state.getUint32(48)),
-      (el & state.getUint32(44)) ^ (~el & state.getUint32(52)),
-    )
-    .add(constants.getUint32(round * 8, true), constants.getUint32(round * 8 + 4, true))
-    .add(schedule.getUint32(round * 8), schedule.getUint32(round * 8 + 4));
-  const second = new Word()
-    .set(sigma(ah, al, 28, 34, 39), sigma(al, ah, 28, 34, 39))
-    .add((ah & bh) ^ (ah & ch) ^ (bh & ch), (al & bl) ^ (al & cl) ^ (bl & cl));
-  const next = new Word().set(state.getUint32(24), state.getUint32(28)).add(first.high, first.low);
-  for (let i = 60; i >= 8; i -= 4) state.setUint32(i, state.getUint32(i - 8));
-  state.setUint32(32, next.high);
-  state.setUint32(36, next.low);
-  first.add(second.high, second.low);
-  state.setUint32(0, first.high);
-  state.setUint32(4, first.low);
+  let ah = hash.getUint32(0);
+  let al = hash.getUint32(4);
+  let bh = hash.getUint32(8);
+  let bl = hash.getUint32(12);
+  let ch = hash.getUint32(16);
+  let cl = hash.getUint32(20);
+  let dh = hash.getUint32(24);
+  let dl = hash.getUint32(28);
+  let eh = hash.getUint32(32);
+  let el = hash.getUint32(36);
+  let fh = hash.getUint32(40);
+  let fl = hash.getUint32(44);
+  let gh = hash.getUint32(48);
+  let gl = hash.getUint32(52);
+  let hh = hash.getUint32(56);
+  let hl = hash.getUint32(60);
+  for (let at = 0; at < WORDS * 8; at += 8) {
+    const firstLow =
+      hl +
+      ((rotated(el, eh, 14) ^ rotated(el, eh, 18) ^ rotated(eh, el, 9)) >>> 0) +
+      (((el & fl) ^ (~el & gl)) >>> 0) +
+      constants.getUint32(at + 4, true) +
+      schedule.getUint32(at + 4);
+    const firstHigh =
+      hh +
+      ((rotated(eh, el, 14) ^ rotated(eh, el, 18) ^ rotated(el, eh, 9)) >>> 0) +
+      (((eh & fh) ^ (~eh & gh)) >>> 0) +
+      constants.getUint32(at, true) +
+      schedule.getUint32(at) +
+      carry(firstLow);
+    const secondLow =
+      ((rotated(al, ah, 28) ^ rotated(ah, al, 2) ^ rotated(ah, al, 7)) >>> 0) +
+      (((al & bl) ^ (al & cl) ^ (bl & cl)) >>> 0);
+    const secondHigh =
+      ((rotated(ah, al, 28) ^ rotated(al, ah, 2) ^ rotated(al, ah, 7)) >>> 0) +
+      (((ah & bh) ^ (ah & ch) ^ (bh & ch)) >>> 0);
+    const nextLow = dl + (firstLow >>> 0);
+    const sumLow = (firstLow >>> 0) + secondLow;
+    hh = gh;
+    hl = gl;
+    gh = fh;
+    gl = fl;
+    fh = eh;
+    fl = el;
+    eh = (dh + firstHigh + carry(nextLow)) >>> 0;
+    el = nextLow >>> 0;
+    dh = ch;
+    dl = cl;
+    ch = bh;
+    cl = bl;
+    bh = ah;
+    bl = al;
+    ah = (firstHigh + secondHigh + carry(sumLow)) >>> 0;
+    al = sumLow >>> 0;
+  }
+  accumulate(hash, 0, ah, al);
+  accumulate(hash, 8, bh, bl);
+  accumulate(hash, 16, ch, cl);
+  accumulate(hash, 24, dh, dl);
+  accumulate(hash, 32, eh, el);
+  accumulate(hash, 40, fh, fl);
+  accumulate(hash, 48, gh, gl);
+  accumulate(hash, 56, hh, hl);
+}
+
+function accumulate(hash: DataView, at: number, high: number, low: number): void {
+  const sum = hash.getUint32(at + 4) + low;
+  hash.setUint32(at, (hash.getUint32(at) + high + carry(sum)) >>> 0);
+  hash.setUint32(at + 4, sum >>> 0);
 }
