@@ -8,7 +8,7 @@ import { changeLink, deleteLink, findLink, findLinkByIndex, type Link, listLinks
 import type { NetworkStack } from "../netlink/stack.ts";
 import { type Attachment, keyOfTag } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
-import { ensureSysctl } from "../sysctl/sysctl.ts";
+import { ensureSysctl, writeSysctls } from "../sysctl/sysctl.ts";
 
 /** Names tried for the host's end before giving up: each collides with a probability of 1 to 2³². */
 const NAME_PROBES = 10;
@@ -43,7 +43,7 @@ export function connectVeth(
   undo.push("remove the host's end", () => removeHostEnd(host, attachment));
   const name = createNamed(host, sandbox, attachment, options);
   const created = findRequired(host, name);
-  refuseAdvertisements(host, name);
+  prepareHostEnd(host, name);
   changeLink(host, created, { alias: attachment.tag, up: true, masterIndex: options.masterIndex });
   return { host: created, container: findRequired(sandbox, attachment.ifName) };
 }
@@ -132,6 +132,17 @@ function nameTaken(attachment: Attachment): CniError {
   );
 }
 
+/**
+ * Before the host's end of a pair is up: no routes by a container's router advertisements (CVE-2020-10749), and no second of
+ * duplicate detection on a link with two ends that we made both, in which the host could not ask for an IPv6 neighbour.
+ */
+export function prepareHostEnd(host: NetworkStack, name: string): void {
+  writeSysctls(host.namespace, [
+    [`net/ipv6/conf/${name}/accept_ra`, "0"],
+    [`net/ipv6/conf/${name}/accept_dad`, "0"],
+  ]);
+}
+
 /** The host's end of a pair, `undefined` when it is elsewhere or `end` is no veth. */
 export function otherEnd(host: NetworkStack, end: Link): Link | undefined {
   if (end.kind !== "veth" || end.linkIndex === 0) return undefined;
@@ -140,7 +151,7 @@ export function otherEnd(host: NetworkStack, end: Link): Link | undefined {
   return other !== undefined && other.kind === "veth" && other.linkIndex === end.index ? other : undefined;
 }
 
-/** A container must not be able to hand the host routes by router advertisements (CVE-2020-10749): before the link is up. */
+/** Containers must not be able to hand the host routes by router advertisements (CVE-2020-10749). */
 export function refuseAdvertisements(host: NetworkStack, name: string): void {
   ensureSysctl(host.namespace, `net/ipv6/conf/${name}/accept_ra`, "0");
 }

@@ -3,11 +3,11 @@
  * an attachment costs the same with none and with ten thousand others, and so does a packet.
  *
  *   table inet ferrule_masquerade {
- *     set 4_6e1f… { type ipv4_addr; elements = { 10.1.0.2 comment "<owner>" } }
+ *     set ip4_6e1f… { type ipv4_addr; elements = { 10.1.0.2 comment "<owner>" } }
  *     chain postrouting { type nat hook postrouting priority srcnat + 5; policy accept;
  *       ip daddr 224.0.0.0/4 return
  *       ip6 daddr ff00::/8 return
- *       ip saddr @4_6e1f… ip daddr != 10.1.0.0/24 masquerade comment "6e1f… podnet 10.1.0.0/24"
+ *       ip saddr @ip4_6e1f… ip daddr != 10.1.0.0/24 masquerade comment "6e1f… podnet 10.1.0.0/24"
  *     }
  *   }
  */
@@ -47,7 +47,7 @@ function multicastRule(bytes: readonly number[], length: number): Rule {
 
 /** The set of a network's addresses in one subnet; its name says both. */
 export function subnetSet(network: string, subnet: Prefix): NftSet {
-  const name = `${subnet.family}_${sha512(new TextEncoder().encode(`${network} ${subnet.masked.toString()}`)).slice(0, 24)}`;
+  const name = `ip${subnet.family}_${sha512(new TextEncoder().encode(`${network} ${subnet.masked.toString()}`)).slice(0, 24)}`;
   return setOf(name, [addressType(subnet.family)], networkComment(network, subnet));
 }
 

@@ -1,13 +1,14 @@
 /** The host's bridge: made when missing, kept when there. */
 import { formatMac } from "../../pkg/ip/mac.ts";
 import { refuseAdvertisements } from "../../pkg/link/veth.ts";
-import { KernelError } from "../../pkg/linux/errno.ts";
+import { isKernelError } from "../../pkg/linux/errno.ts";
 import { randomBytes } from "../../pkg/linux/random.ts";
 import { changeBridge, createBridge } from "../../pkg/netlink/create-link.ts";
 import { changeLink, deleteLink, findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import { bridgeAttributes } from "../../pkg/netlink/link-attributes.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
+import { writeSysctl } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { BridgeConfig } from "./config.ts";
 
@@ -31,11 +32,25 @@ export function ensureBridge(host: NetworkStack, config: BridgeConfig, undo: Und
   const found = findBridge(host, config.bridge) ?? createOrFind(host, config, undo);
   refuseAdvertisements(host, config.bridge);
   if (config.promiscMode && !found.promiscuous) changeLink(host, found, { promiscuous: true });
-  if (config.usesVlans && found.kindData?.get(bridgeAttributes.vlanFiltering) !== true) {
-    changeBridge(host, found, { vlanFiltering: true });
-  }
+  if (config.usesVlans && found.kindData?.get(bridgeAttributes.vlanFiltering) !== true) filterVlans(host, found);
   if (!found.up) changeLink(host, found, { up: true });
   return found;
+}
+
+function filterVlans(host: NetworkStack, bridge: Link): void {
+  try {
+    changeBridge(host, bridge, { vlanFiltering: true });
+  } catch (error) {
+    throw isKernelError(error, "EOPNOTSUPP") ? noVlans() : error;
+  }
+}
+
+function noVlans(): CniError {
+  return new CniError(
+    ErrorCode.UnsupportedField,
+    "vlan, vlanTrunk: this kernel's bridges have no VLAN filtering",
+    "use a kernel with CONFIG_BRIDGE_VLAN_FILTERING, or take the keys out of the configuration",
+  );
 }
 
 function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Link {
@@ -52,7 +67,8 @@ function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Lin
       vlanFiltering: config.usesVlans,
     });
   } catch (error) {
-    if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
+    if (config.usesVlans && isKernelError(error, "EOPNOTSUPP")) throw noVlans();
+    if (!isKernelError(error, "EEXIST")) throw error;
     isOurs = false;
   }
   const link = findBridge(host, config.bridge);
@@ -63,6 +79,8 @@ function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Lin
       "something else removes interfaces on this node",
     );
   }
+  // Its address is random: a second of duplicate detection would keep the host from asking for IPv6 neighbours that long.
+  if (isOurs) writeSysctl(host.namespace, `net/ipv6/conf/${link.name}/accept_dad`, "0");
   return link;
 }
 

@@ -2,7 +2,7 @@
 import { sha512 } from "../../pkg/codec/sha512.ts";
 import { Address, type Family } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { otherEnd, refuseAdvertisements } from "../../pkg/link/veth.ts";
+import { otherEnd, prepareHostEnd } from "../../pkg/link/veth.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
 import { createVeth } from "../../pkg/netlink/create-link.ts";
@@ -169,7 +169,7 @@ function ensureVlanGateway(host: NetworkStack, bridge: Link, config: BridgeConfi
   const found = findLink(host, name) ?? createVlanGateway(host, name, config, undo);
   const port = otherEnd(host, found);
   if (port === undefined || (found.up && port.up && port.masterIndex === bridge.index)) return found;
-  refuseAdvertisements(host, name);
+  prepareHostEnd(host, name);
   changeLink(host, port, { masterIndex: bridge.index, up: true });
   joinGatewayVlan(host, port, config);
   changeLink(host, found, { up: true });
