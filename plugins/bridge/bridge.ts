@@ -9,6 +9,7 @@ import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { announceAddresses } from "../../pkg/link/announce.ts";
 import { enableForwarding } from "../../pkg/link/forwarding.ts";
+import { awaitOperational } from "../../pkg/link/operational.ts";
 import {
   connectVeth,
   otherEnd,
@@ -28,7 +29,6 @@ import { requireMasquerade, requireNftables } from "../../pkg/masquerade/readine
 import { findBridgePort, setBridgePort } from "../../pkg/netlink/bridge-port.ts";
 import { changeLink, deleteLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import { waitForLink } from "../../pkg/netlink/wait.ts";
 import {
   type Add,
   type Check,
@@ -51,7 +51,6 @@ import { joinVlans, verifyVlans } from "./vlan.ts";
 
 /** Index of the container's end in the result's interfaces: bridge, host's end, container's end. */
 const CONTAINER = 2;
-const PORT_DEADLINE_MS = 2500;
 
 export function bridge(): Plugin {
   return definePlugin({ type: "bridge", since: "0.1.0", entersSandbox: true, config, add, del, check, gc, status });
@@ -86,7 +85,7 @@ function add(call: Add<BridgeConfig>): Result {
     if (config.ipMasq) ensureMasquerade(host, config.ipMasqBackend, attachment, result.ips, undo);
     if (config.isGateway) enableForwarding(host, result.ips);
   }
-  if (!config.disableContainerInterface) awaitForwardingPort(host, pair.host);
+  if (!config.disableContainerInterface) awaitOperational(host, pair.host, "bridge port");
   if (addresses === undefined) return withDns({ interfaces, ips: [], routes: [], dns: noDns }, config.dns);
   announceAddresses(sandbox.stack, pair.container);
   return withDns({ interfaces, ips: addresses.ips, routes: addresses.routes, dns: addresses.dns }, config.dns);
@@ -112,17 +111,6 @@ function prepareSandbox(sandbox: NetworkStack, container: Link, config: BridgeCo
     // A read-only /proc/sys, as in a container: the network works without.
     if (!isFileError(error, "EROFS") && !isFileError(error, "EACCES") && !isFileError(error, "EPERM")) throw error;
   }
-}
-
-function awaitForwardingPort(host: NetworkStack, port: Link): void {
-  const ready = waitForLink(host, port.index, (link) => link.operationalState === "up", PORT_DEADLINE_MS);
-  if (ready !== undefined) return;
-  const state = findLink(host, port.name)?.operationalState ?? "gone";
-  throw new CniError(
-    ErrorCode.Io,
-    `bridge port in error state: ${port.name} is ${state}`,
-    "see the kernel's log: dmesg",
-  );
 }
 
 function describe(host: NetworkStack, config: BridgeConfig, pair: VethPair, sandboxPath: string): Interface[] {

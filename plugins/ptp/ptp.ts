@@ -10,6 +10,7 @@ import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { enableForwarding } from "../../pkg/link/forwarding.ts";
+import { awaitOperational } from "../../pkg/link/operational.ts";
 import {
   connectVeth,
   otherEnd,
@@ -67,6 +68,7 @@ function add({ config, attachment, delegates, host, sandbox, undo }: Add<PtpConf
   answerAsGateway(host, pair.host, result.ips);
   if (config.ipMasq) ensureMasquerade(host, config.ipMasqBackend, attachment, result.ips, undo);
   enableForwarding(host, result.ips);
+  awaitOperational(host, pair.host, "host's end");
   return withDns(result, config.dns);
 }
 
