@@ -8,7 +8,10 @@ export interface Budget {
   readonly wall?: number;
   /** At most this part of the reference's CPU time. */
   readonly cpu?: number;
-  /** At most `times` the wall time that the same suite has in row `row`. */
+  /**
+   * At most `times` the CPU time that the same suite has in row `row`: that row is measured minutes before, and what else the
+   * machine does then and now is in the wall time.
+   */
   readonly flat?: { readonly row: string; readonly times: number };
 }
 

@@ -51,8 +51,8 @@ export function verdicts(row: MeasuredRow, rows: readonly MeasuredRow[]): string
   if (cpu !== undefined) tell(`CPU ≤ ${cpu} ×`, ratio(row, "native", "cpu"), cpu);
   if (atMost !== undefined) tell(`≤ ${atMost.toLocaleString("en")} kB`, row.suites["native"]?.value, atMost);
   if (flat !== undefined) {
-    const base = rows.find((each) => each.title === flat.row)?.suites["native"]?.value;
-    const own = row.suites["native"]?.value;
+    const base = rows.find((each) => each.title === flat.row)?.suites["native"]?.cpu;
+    const own = row.suites["native"]?.cpu;
     const growth = base === undefined || own === undefined ? undefined : own / base;
     tell(`flat, ${growth?.toFixed(2)} ≤ ${flat.times}`, growth, flat.times);
   }
