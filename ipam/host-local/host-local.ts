@@ -57,15 +57,16 @@ function add({ config, network, environment, attachment, sandbox, undo, warn }: 
     requested: assignRequests({ variable, args: config.argsIps, runtime: config.runtimeIps }, config.sets),
     isLeftover: (address: Address): boolean => isLeftover(sandbox, attachment.ifName, address),
   };
-  const store = openStore(wish.owner, config.dataDir, network.name, warn);
-  const ips = withStore(store, (): IpConfig[] => reserveAll(store, wish));
+  let ips: readonly IpConfig[] = [];
   undo.push("release the reserved addresses", (): void => {
-    const again = ReservationStore.find(config.dataDir, network.name, warn);
+    const again = ips.length === 0 ? undefined : ReservationStore.find(config.dataDir, network.name, warn);
     if (again === undefined) return;
     withStore(again, (): void => {
       for (const ip of ips) again.release(ip.address.address, wish.owner);
     });
   });
+  const store = openStore(wish.owner, config.dataDir, network.name, warn);
+  ips = withStore(store, (): IpConfig[] => reserveAll(store, wish));
   return { interfaces: [], ips, routes: config.routes, dns };
 }
 
@@ -73,11 +74,13 @@ function add({ config, network, environment, attachment, sandbox, undo, warn }: 
 function del({ config, network, attachment, teardown, warn }: Del<HostLocalConfig>): void {
   const store = ReservationStore.find(config.dataDir, network.name, warn);
   if (store === undefined) return;
+  const own: Owner = { containerId: attachment.containerId, ifName: attachment.ifName };
   withStore(store, (): void => {
-    const owner = heldOwner(store, { containerId: attachment.containerId, ifName: attachment.ifName });
+    const owner = heldOwner(store, own);
     for (const address of store.addressesOf(owner)) {
       teardown.attempt(`release ${address.toString()}`, (): void => store.release(address, owner));
     }
+    teardown.attempt("remove what a killed ADD left", (): void => store.removeLeftovers(own));
   });
 }
 
@@ -120,6 +123,10 @@ function gc({ config, network, valid, teardown, warn }: Gc<HostLocalConfig>): vo
       const what = `release ${address.toString()} of ${describeOwner(owner)}`;
       teardown.attempt(what, (): void => store.release(address, owner));
     }
+    const alive: Owner[] = [];
+    for (const { containerID, ifname } of network.validAttachments ?? [])
+      alive.push({ containerId: containerID, ifName: ifname });
+    teardown.attempt("remove what killed ADDs left", (): void => store.removeLeftoversExcept(alive));
   });
 }
 

@@ -1,12 +1,12 @@
 /** Reserves one address of each range set for an attachment: all of them or none. */
 import type { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
+import { toCniError } from "../../pkg/skel/cni-error.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { IpConfig } from "../../spec/result.ts";
 import { type Candidate, Candidates } from "./allocator.ts";
 import type { RangeSet } from "./range.ts";
 import { describeOwner, type Owner } from "./reservation.ts";
-import { SortedTexts } from "./sorted-texts.ts";
 import type { Holder, ReservationStore } from "./store.ts";
 
 /** After so many taken addresses in a row one look at the directory is cheaper than trying on. */
@@ -26,16 +26,16 @@ export interface Wish {
 /** @throws CniError 100 when a set is exhausted, 101 when an address is taken; nothing new is reserved then */
 export function reserveAll(store: ReservationStore, wish: Wish): IpConfig[] {
   const held = store.addressesOf(wish.owner);
-  const fresh: Address[] = [];
   const ips: IpConfig[] = [];
   try {
     for (const [index, set] of wish.sets.entries()) {
-      const { address, range } = reserveOne(store, wish, index, set, held, fresh);
+      const { address, range } = reserveOne(store, wish, index, set, held);
       ips.push({ address: new Prefix(address, range.subnet.length), gateway: range.gateway, interface: undefined });
     }
   } catch (error) {
-    for (const address of fresh) store.release(address, wish.owner);
-    throw error;
+    const failures = store.takeBack();
+    if (failures.length === 0) throw error;
+    throw toCniError(error).withDetails(failures.join("; "));
   }
   return ips;
 }
@@ -46,15 +46,12 @@ function reserveOne(
   index: number,
   set: RangeSet,
   held: readonly Address[],
-  fresh: Address[],
 ): Candidate {
   try {
     const wanted = wish.requested.at(index);
     const kept = wanted === undefined ? keepHeld(store, wish, set, held) : keepWanted(wish, set, held, wanted);
     if (kept !== undefined) return kept;
-    const given = wanted === undefined ? takeNext(store, index, set) : takeWanted(store, index, set, wanted);
-    fresh.push(given.address);
-    return given;
+    return wanted === undefined ? takeNext(store, index, set) : takeWanted(store, index, set, wanted);
   } catch (error) {
     if (error instanceof CniError) throw error.during(`failed to allocate for range ${index}`);
     throw error;
@@ -93,7 +90,7 @@ function takeWanted(store: ReservationStore, index: number, set: RangeSet, wante
 function takeNext(store: ReservationStore, index: number, set: RangeSet): Candidate {
   const candidates = new Candidates(set, store.lastReserved(index));
   let tries = 0;
-  let taken = new SortedTexts([]);
+  let taken = new Set<string>();
   for (let next = candidates.next(); next !== undefined; next = candidates.next()) {
     if (!taken.has(next.address.toString()) && store.reserve(next.address, index)) return next;
     tries += 1;

@@ -77,6 +77,8 @@ function held(who: Owner): string[] {
 }
 
 const file = (name: string): string => join(dataDir, "net", name);
+const indexFile = (name: string): string => join(dataDir, ".ferrule/net", name);
+const indexFiles = (): string[] => readdirSync(join(dataDir, ".ferrule/net")).toSorted();
 
 /** Whether a call would read the files themselves: it would find what the index does not know. */
 function scans(): boolean {
@@ -180,24 +182,76 @@ describe("ReservationStore", () => {
     expect(held(owner("old"))).toEqual([]);
   });
 
-  it("keeps attachments apart whose index files share a name", () => {
+  it("keeps attachments apart whose names are longer than a file's", () => {
     const long = "x".repeat(230);
     reserve(owner(`${long}1`), "10.1.0.2");
     reserve(owner(`${long}2`), "10.1.0.3");
     expect(held(owner(`${long}1`))).toEqual(["10.1.0.2"]);
     withStore((store) => store.release(address("10.1.0.2"), owner(`${long}1`)));
     expect(held(owner(`${long}2`))).toEqual(["10.1.0.3"]);
+    expect(indexFiles().filter((name) => name.includes("@"))).toHaveLength(1);
     expect(scans()).toBe(false);
   });
 
-  it("leaves nothing temporary behind, and removes what a killed process left", () => {
-    reserve(owner("c1"), "10.1.0.2");
-    expect(readdirSync(join(dataDir, ".ferrule/net")).toSorted()).toEqual(["complete", "eth0@c1"]);
-    for (const name of ["new-young", "new-old"]) writeFileSync(join(dataDir, ".ferrule/net", name), "c9\r\neth0");
-    utimesSync(join(dataDir, ".ferrule/net/new-old"), 1, 1);
-    withStore((store) => store.all());
-    expect(readdirSync(join(dataDir, ".ferrule/net")).toSorted()).toEqual(["complete", "eth0@c1", "new-young"]);
+  it("leaves nothing temporary behind, and no file of an attachment that holds nothing", () => {
+    reserve(owner("c1"), "10.1.0.2", "fd00::2");
+    expect(indexFiles()).toEqual(["complete", "eth0@c1"]);
+    withStore((store) => {
+      for (const each of ["10.1.0.2", "fd00::2"]) store.release(address(each), owner("c1"));
+    });
+    expect(indexFiles()).toEqual(["complete"]);
+    expect(scans()).toBe(false);
   });
+
+  it("removes what killed ADDs left: with the attachment's next call, with GC, or when it is old", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    const leave = (name: string): void => writeFileSync(indexFile(name), "c9\r\neth0");
+    for (const name of ["eth0@c1~new", "eth0@c2~new", "eth0@c3~new", "eth0@c4~new", "eth0@c5~new", "next"]) leave(name);
+    utimesSync(indexFile("eth0@c5~new"), 1, 1);
+    withStore((store) => store.all());
+    const young = ["eth0@c1~new", "eth0@c2~new", "eth0@c3~new", "eth0@c4~new"];
+    expect(indexFiles()).toEqual(["complete", "eth0@c1", ...young]);
+    withStore((store) => store.removeLeftovers(owner("c1")));
+    expect(reserve(owner("c2"), "10.1.0.3")).toEqual([true]);
+    expect(readFileSync(file("10.1.0.3"), "utf8")).toBe("c2\r\neth0");
+    withStore((store) => store.removeLeftoversExcept([owner("c3")]));
+    expect(indexFiles()).toEqual(["complete", "eth0@c1", "eth0@c2", "eth0@c3~new"]);
+  });
+
+  it("takes back what was reserved before a step failed", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    mkdirSync(file("last_reserved_ip.1/full"), { recursive: true });
+    const store = ReservationStore.openFor(owner("c2"), dataDir, "net", warn);
+    expect(store.reserve(address("10.1.0.3"), 0)).toBe(true);
+    expect(() => store.reserve(address("fd00::3"), 1)).toThrow();
+    expect(store.takeBack()).toEqual([]);
+    store.close();
+    expect(readdirSync(join(dataDir, "net")).toSorted()).toEqual(
+      ["10.1.0.2", "last_reserved_ip.0", "last_reserved_ip.1", "lock"].toSorted(),
+    );
+    expect(indexFiles()).toEqual(["complete", "eth0@c1"]);
+  });
+
+  it("goes on without an index that cannot be written, says so, and makes it anew when it can", () => {
+    reserve(owner("c1"), "10.1.0.2");
+    mkdirSync(indexFile("eth0@c2/full"), { recursive: true });
+    expect(reserve(owner("c2"), "10.1.0.3")).toEqual([true]);
+    expect(warnings.join("\n")).toContain("cannot be written");
+    rmSync(indexFile("eth0@c2"), { recursive: true });
+    expect(scans()).toBe(true);
+    expect(held(owner("c2"))).toEqual(["10.1.0.3"]);
+    expect(scans()).toBe(false);
+  });
+
+  it("finds its way among thousands of reservations", () => {
+    mkdirSync(join(dataDir, "net"));
+    for (let index = 0; index < 5000; index += 1)
+      writeFileSync(file(`10.0.${index >> 8}.${index & 255}`), `c${index}\r\neth0`);
+    expect(held(owner("c4999"))).toEqual(["10.0.19.135"]);
+    expect(scans()).toBe(false);
+    expect(withStore((store) => store.taken()).size).toBe(5000);
+    expect(reserve(owner("new"), "10.0.19.135", "10.1.0.1")).toEqual([false, true]);
+  }, 60_000);
 
   it("is not there before the first reservation", () => {
     expect(ReservationStore.find(dataDir, "net", warn)).toBeUndefined();

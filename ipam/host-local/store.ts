@@ -11,9 +11,8 @@ import { Address } from "../../pkg/ip/address.ts";
 import { FileLock } from "../../pkg/linux/file-lock.ts";
 import { messageOf } from "../../spec/errors.ts";
 import { AttachmentIndex } from "./attachment-index.ts";
-import { hasCode, linkIfFree, readIfThere, removeIfThere, replaceFile, writeSynced } from "./files.ts";
-import { formatOwner, type Owner, parseOwner, type Reservation, sameOwner } from "./reservation.ts";
-import { SortedTexts } from "./sorted-texts.ts";
+import { hasCode, linkIfFree, readIfThere, removeIfThere } from "./files.ts";
+import { type Owner, parseOwner, type Reservation, sameOwner } from "./reservation.ts";
 
 const LOCK_MODE = 0o750;
 
@@ -35,6 +34,8 @@ export class ReservationStore {
   /** The directory's time while the index knows every reservation; below zero otherwise. */
   private completeMs = -1;
   private changed = false;
+  /** What `reserve` has given. */
+  private given: Address[] = [];
 
   private constructor(
     directory: string,
@@ -60,7 +61,7 @@ export class ReservationStore {
   static openFor(owner: Owner, dataDir: string, network: string, warn: (line: string) => void): ReservationStore {
     mkdirSync(`${dataDir}/${network}`, { recursive: true, mode: 0o755 });
     const index = AttachmentIndex.open(dataDir, network);
-    const record = writeSynced(index.directory, formatOwner(owner));
+    const record = index.createRecord(owner);
     try {
       const lock = FileLock.acquire(lockPath(dataDir, network), `reserve an address of ${network}`, LOCK_MODE);
       return new ReservationStore(`${dataDir}/${network}`, index, lock, record, owner, warn);
@@ -78,11 +79,16 @@ export class ReservationStore {
     return new ReservationStore(`${dataDir}/${network}`, index, lock, "", { containerId: "", ifName: "" }, warn);
   }
 
-  /** Lets the next one in. What was changed is known to be in the index only from here on. */
+  /**
+   * Lets the next one in. What was changed is known to be in the index only from here on. Never throws: what it leaves undone
+   * costs the next call time, and harms nobody.
+   */
   close(): void {
     try {
       if (this.record !== "") removeIfThere(this.record);
       if (this.changed && this.completeMs >= 0) this.index.keepComplete(this.completeMs);
+    } catch (error) {
+      this.warnOfIndex("written", error);
     } finally {
       this.lock.release();
     }
@@ -90,14 +96,14 @@ export class ReservationStore {
 
   /** The addresses that an attachment holds, by the reservations themselves; found through the index. */
   addressesOf(owner: Owner): Address[] {
+    const hints = this.hintsFor(owner);
     const found: Address[] = [];
-    const scanned = this.completeMs >= 0 ? undefined : this.all();
-    for (const reservation of scanned ?? []) if (sameOwner(reservation.owner, owner)) found.push(reservation.address);
-    if (scanned !== undefined) return found;
-    for (const address of this.index.addressesOf(owner)) {
+    for (const address of hints ?? []) {
       const holder = this.ownerOf(address);
       if (holder !== undefined && sameOwner(holder, owner)) found.push(address);
     }
+    if (hints !== undefined) return found;
+    for (const reservation of this.all()) if (sameOwner(reservation.owner, owner)) found.push(reservation.address);
     return found;
   }
 
@@ -109,12 +115,27 @@ export class ReservationStore {
     return { owner, ageSeconds: Math.max(0, Math.floor(ageMs / 1000)) };
   }
 
-  /** Reserves an address for the owner that the store was opened for; false when it is taken. */
+  /** Reserves an address for the owner that the store was opened for; false when it is taken. After an error: `takeBack`. */
   reserve(address: Address, setIndex: number): boolean {
     if (!linkIfFree(this.record, this.pathOf(address))) return false;
+    this.given.push(address);
     this.follow((): void => this.index.add(this.recordOwner, address));
-    replaceFile(this.lastPath(setIndex), address.toString(), this.index.directory);
+    this.index.replace(this.lastPath(setIndex), address.toString());
     return true;
+  }
+
+  /** Releases all that `reserve` has given; what could not be released. Never throws. */
+  takeBack(): string[] {
+    const failures: string[] = [];
+    for (const address of this.given) {
+      try {
+        this.release(address, this.recordOwner);
+      } catch (error) {
+        failures.push(`${address.toString()} stays reserved: ${messageOf(error)}`);
+      }
+    }
+    this.given = [];
+    return failures;
   }
 
   /** Frees an address of `owner`; one that is free already is success, one that is another's is left alone. */
@@ -123,6 +144,16 @@ export class ReservationStore {
     if (holder === undefined || !sameOwner(holder, owner)) return;
     removeIfThere(this.pathOf(address));
     this.follow((): void => this.index.remove(owner, address));
+  }
+
+  /** Removes what a killed ADD of the attachment has left beside the reservations. */
+  removeLeftovers(owner: Owner): void {
+    this.index.removeRecord(owner);
+  }
+
+  /** The same for all attachments but those named. */
+  removeLeftoversExcept(owners: readonly Owner[]): void {
+    this.index.removeRecordsExcept(owners);
   }
 
   /** The address that a range set gave last. */
@@ -146,10 +177,21 @@ export class ReservationStore {
   }
 
   /** The names of all that is reserved: one look at the directory, no file is read. */
-  taken(): SortedTexts {
-    const names: string[] = [];
-    for (const address of takenIn(this.directory)) names.push(address.toString());
-    return new SortedTexts(names);
+  taken(): Set<string> {
+    const names = new Set<string>();
+    for (const address of takenIn(this.directory)) names.add(address.toString());
+    return names;
+  }
+
+  /** What the index knows of an attachment; `undefined` when it does not know everything. */
+  private hintsFor(owner: Owner): Address[] | undefined {
+    if (this.completeMs < 0) return undefined;
+    try {
+      return this.index.addressesOf(owner);
+    } catch (error) {
+      this.warnOfIndex("read", error);
+      return undefined;
+    }
   }
 
   /** Uses the index as an earlier call left it, where nothing else has happened since. */
@@ -157,7 +199,7 @@ export class ReservationStore {
     try {
       if (this.index.complete) this.completeMs = statSync(this.directory).mtimeMs;
     } catch (error) {
-      this.warn(`host-local: the index ${this.index.directory} cannot be read: ${messageOf(error)}`);
+      this.warnOfIndex("read", error);
     }
   }
 
@@ -169,13 +211,12 @@ export class ReservationStore {
       this.index.markComplete();
       this.resumeIndex();
     } catch (error) {
-      this.warn(`host-local: the index ${this.index.directory} cannot be written: ${messageOf(error)}`);
+      this.warnOfIndex("written", error);
     }
   }
 
   /** Keeps the index in step with a change; where that fails it counts as incomplete from here on. */
   private follow(step: () => void): void {
-    if (this.completeMs < 0) return;
     const { completeMs } = this;
     this.completeMs = -1;
     try {
@@ -183,8 +224,12 @@ export class ReservationStore {
       this.completeMs = completeMs;
       this.changed = true;
     } catch (error) {
-      this.warn(`host-local: the index ${this.index.directory} cannot be written: ${messageOf(error)}`);
+      this.warnOfIndex("written", error);
     }
+  }
+
+  private warnOfIndex(what: string, error: unknown): void {
+    this.warn(`host-local: the index ${this.index.directory} cannot be ${what}: ${messageOf(error)}`);
   }
 
   /** An empty file is what a crash of the reference suite or of the machine leaves; nobody can hold its address. */

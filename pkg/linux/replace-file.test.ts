@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { replaceFile } from "./replace-file.ts";
+import { createSynced, replaceFile, replaceUnsynced } from "./replace-file.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "replace-file-"));
 
@@ -25,4 +25,20 @@ test("a failure leaves nothing beside", () => {
   mkdirSync(join(directory, "taken/inside"), { recursive: true });
   expect(() => replaceFile(join(directory, "taken"), "text", 0o600)).toThrow();
   expect(readdirSync(directory).toSorted()).toEqual(["state", "taken"]);
+});
+
+test("the way can be a file elsewhere, which is gone whether it worked or not", () => {
+  const fresh = join(directory, "next");
+  writeFileSync(fresh, "half, and far longer than what comes");
+  replaceUnsynced(join(directory, "state"), "again", 0o600, fresh);
+  expect(readFileSync(join(directory, "state"), "utf8")).toBe("again");
+  expect(() => replaceUnsynced(join(directory, "taken"), "text", 0o600, fresh)).toThrow();
+  expect(readdirSync(directory).toSorted()).toEqual(["state", "taken"]);
+});
+
+test("a new file is made only where there is none", () => {
+  const path = join(directory, "fresh");
+  createSynced(path, "first", 0o600);
+  expect(() => createSynced(path, "second", 0o600)).toThrow(/EEXIST/);
+  expect(readFileSync(path, "utf8")).toBe("first");
 });

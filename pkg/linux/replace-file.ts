@@ -9,22 +9,45 @@ export function replaceFile(path: string, text: string, mode: number): void {
   const slash = path.lastIndexOf("/");
   const directory = slash < 0 ? "." : path.slice(0, slash + 1);
   const fresh = `${slash < 0 ? "" : directory}.${path.slice(slash + 1)}.new`;
+  replace(path, text, mode, fresh, true);
+  syncDirectory(directory);
+}
+
+/**
+ * The same by way of the file `fresh`, on the same file system, and without waiting for the disk: a power cut may take the content.
+ * What a killed process left of `fresh` is overwritten by the next one.
+ */
+export function replaceUnsynced(path: string, text: string, mode: number, fresh: string): void {
+  replace(path, text, mode, fresh, false);
+}
+
+/** Makes a file that was not there, its text on disk when this returns. @throws file errors, EEXIST; no file is left then */
+export function createSynced(path: string, text: string, mode: number): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
-    writeAndSync(fresh, text, mode);
+    fill(file, text, true);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+function replace(path: string, text: string, mode: number, fresh: string, synced: boolean): void {
+  try {
+    fill(openSync(fresh, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, mode), text, synced);
     renameSync(fresh, path);
   } catch (error) {
     rmSync(fresh, { force: true });
     throw error;
   }
-  syncDirectory(directory);
 }
 
-function writeAndSync(path: string, text: string, mode: number): void {
-  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, mode);
+/** Writes all of `text`, and closes. */
+function fill(file: number, text: string, synced: boolean): void {
   try {
     let rest = new TextEncoder().encode(text);
     while (rest.length > 0) rest = rest.subarray(writeSync(file, rest));
-    fsyncSync(file);
+    if (synced) fsyncSync(file);
   } finally {
     closeSync(file);
   }

@@ -222,6 +222,48 @@ for (const suite of engines) {
       expect(added.stderr).toMatch(/10\.1\.0\.2 names no container/);
     });
 
+    test("whoever holds an address is named with its interface, and since when", async () => {
+      await using node = await TestNode.create();
+      const network = new Network(node);
+      await mkdir(network.directory, { recursive: true });
+      const file = join(network.directory, "10.1.0.4");
+      await writeFile(file, "c9\r\nnet1");
+      const config = network.config(small);
+      const ages: readonly (readonly [number, string])[] = [
+        [200, "3 minutes"],
+        [7300, "2 hours"],
+        [90_000, "1 day"],
+      ];
+      for (const [seconds, words] of ages) {
+        const written = Date.now() / 1000 - seconds;
+        await utimes(file, written, written);
+        const holder = new RegExp(`held by container c9 \\(net1\\) for ${words}`);
+        (await call(network, "ADD", config, "c1", { args: "IP=10.1.0.4" })).expectError(101, holder);
+        (await call(network, "ADD", config, "c9", { ifName: "net1" })).expectError(101, holder);
+      }
+      expect(await network.addresses()).toEqual(["10.1.0.4"]);
+    });
+
+    test("what a killed ADD left beside the reservations goes with its DEL, with GC, and does not hinder its next ADD", async () => {
+      await using node = await TestNode.create();
+      const network = new Network(node);
+      const config = network.config(small);
+      const index = join(network.dataDir, ".ferrule/pods");
+      const leave = async (id: string): Promise<void> => await writeFile(join(index, `eth0@${id}~new`), "half");
+      const files = async (): Promise<string[]> => (await readdir(index)).toSorted();
+      (await call(network, "ADD", config, "c1")).expectSuccess();
+      for (const id of ["c1", "c2", "c3"]) await leave(id);
+      (await call(network, "ADD", config, "c2")).expectSuccess();
+      expect(await files()).toEqual(["complete", "eth0@c1", "eth0@c1~new", "eth0@c2", "eth0@c3~new"]);
+      (await call(network, "DEL", config, "c1")).expectSuccess();
+      expect(await files()).toEqual(["complete", "eth0@c2", "eth0@c3~new"]);
+      const valid = { "cni.dev/valid-attachments": [{ containerID: "c2", ifname: "eth0" }] };
+      (await call(network, "GC", network.config(small, valid))).expectSuccess();
+      (await call(network, "DEL", config, "c2")).expectSuccess();
+      expect(await files(), "nothing of any attachment").toEqual(["complete"]);
+      expect(await readdir(network.dataDir)).toEqual([".ferrule", "pods"]);
+    });
+
     test("the wait for the lock ends at the deadline and names the holder", async () => {
       await using node = await TestNode.create();
       const network = new Network(node);
