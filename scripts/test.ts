@@ -11,6 +11,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { prepareKernel } from "./kernels.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 // One file for each run: two may go on at once.
@@ -165,6 +166,13 @@ installTools();
 if (!takeDist) build();
 const reasonMissing = fetchReference();
 if (reasonMissing !== "") say(`${reasonMissing}: tests that compare with it are skipped`);
+if (filters.length === 0 || filters.some((word) => word.includes("vm"))) {
+  const reason = prepareKernel("bookworm", say);
+  if (reason !== "") {
+    say(`${reason}: tests that need another kernel are skipped`);
+    process.env["FERRULE_KERNEL_MISSING"] = reason;
+  }
+}
 mkdirSync(join(root, ".cache"), { recursive: true });
 const status = runIsolated(
   ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters],

@@ -1,0 +1,59 @@
+/**
+ * `npm run test:kernels [-- SUITE…]`: the essentials of the native plugins under the kernels of Debian's releases, each in a virtual
+ * machine of its own: 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie) and the newest (sid) unless suites are named. As root it
+ * installs what it needs, saying so. A kernel that cannot be had is skipped with the reason.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { prepareKernel, vmrun } from "./kernels.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+/** FERRULE_DIST is for testing a release as it was packed. */
+const plugins = join(process.env["FERRULE_DIST"] ?? join(root, "dist"), "native/bin");
+const program = join(root, "test/vm/program.sh");
+const limitSeconds = "600";
+
+function say(line: string): void {
+  console.log(`test:kernels: ${line}`);
+}
+
+/** Boots the kernel, runs one part of the program, prints its lines and counts them. */
+function runPart(suite: string, words: readonly string[], part: string): { passed: number; failed: number } {
+  const argv = ["-k", suite, "-t", limitSeconds, ...words, "--", program, plugins, part];
+  const { status, stdout, stderr } = spawnSync(vmrun, argv, { encoding: "utf8" });
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  for (const line of lines) console.log(`  ${line}`);
+  const passed = lines.filter((line) => line.startsWith("ok - ")).length;
+  const failed = lines.filter((line) => line.startsWith("not ok - ")).length;
+  if (status === 0 && passed + failed > 0) return { passed, failed };
+  say(`the machine ended with status ${status}:\n${stderr}`);
+  return { passed, failed: failed + 1 };
+}
+
+if (!existsSync(join(plugins, "bridge"))) {
+  const { status } = spawnSync("npm", ["run", "--silent", "build:native"], { cwd: root, stdio: "inherit" });
+  if (status !== 0) process.exit(1);
+}
+const given = process.argv.slice(2);
+const suites = given.length > 0 ? given : ["bullseye", "bookworm", "trixie", "sid"];
+let passed = 0;
+let failed = 0;
+const skipped: string[] = [];
+for (const suite of suites) {
+  const reason = prepareKernel(suite, say);
+  if (reason !== "") {
+    skipped.push(`${suite}: ${reason}`);
+    continue;
+  }
+  const release = spawnSync(vmrun, ["-p", "-k", suite], { encoding: "utf8" }).stdout.split(" ")[0] ?? "";
+  say(`Linux ${release} (${suite})`);
+  for (const outcome of [runPart(suite, [], "all"), runPart(suite, ["-a", "ipv6.disable=1"], "no-ipv6")]) {
+    passed += outcome.passed;
+    failed += outcome.failed;
+  }
+}
+for (const line of skipped) say(`skipped ${line}`);
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
