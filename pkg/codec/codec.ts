@@ -1,6 +1,7 @@
 /** Codecs: a value and its bytes. Decoding untrusted bytes throws DecodeError, never reads past the end. Pure. */
 import { Address } from "../ip/address.ts";
 import { formatMac, parseMac } from "../ip/mac.ts";
+import type { Path } from "./path.ts";
 
 /** Bytes that do not hold what they should; `path` names the field as `link/linkinfo/data/vlanFiltering`. */
 export class DecodeError extends Error {
@@ -15,13 +16,13 @@ export class DecodeError extends Error {
 /** How one type of value is laid out in bytes. `path` is what errors call the field. */
 export interface Codec<T> {
   readonly encode: (value: T) => Uint8Array;
-  readonly decode: (bytes: Uint8Array, path: string) => T;
+  readonly decode: (bytes: Uint8Array, path: Path) => T;
 }
 
 /** A reader over `bytes` of which at least `count` are there. */
-function atLeast(bytes: Uint8Array, count: number, path: string): DataView {
+function atLeast(bytes: Uint8Array, count: number, path: Path): DataView {
   if (bytes.length < count) {
-    throw new DecodeError(path, `need ${count} byte${count === 1 ? "" : "s"}, have ${bytes.length}`);
+    throw new DecodeError(path.toString(), `need ${count} byte${count === 1 ? "" : "s"}, have ${bytes.length}`);
   }
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
@@ -34,37 +35,37 @@ function fixed(count: number, write: (view: DataView) => void): Uint8Array {
 
 export const u8: Codec<number> = {
   encode: (value: number): Uint8Array => fixed(1, (view) => view.setUint8(0, value)),
-  decode: (bytes: Uint8Array, path: string): number => atLeast(bytes, 1, path).getUint8(0),
+  decode: (bytes: Uint8Array, path: Path): number => atLeast(bytes, 1, path).getUint8(0),
 };
 /** Host order. */
 export const u16: Codec<number> = {
   encode: (value: number): Uint8Array => fixed(2, (view) => view.setUint16(0, value, true)),
-  decode: (bytes: Uint8Array, path: string): number => atLeast(bytes, 2, path).getUint16(0, true),
+  decode: (bytes: Uint8Array, path: Path): number => atLeast(bytes, 2, path).getUint16(0, true),
 };
 /** Host order. */
 export const u32: Codec<number> = {
   encode: (value: number): Uint8Array => fixed(4, (view) => view.setUint32(0, value, true)),
-  decode: (bytes: Uint8Array, path: string): number => atLeast(bytes, 4, path).getUint32(0, true),
+  decode: (bytes: Uint8Array, path: Path): number => atLeast(bytes, 4, path).getUint32(0, true),
 };
 /** Host order, signed. */
 export const i32: Codec<number> = {
   encode: (value: number): Uint8Array => fixed(4, (view) => view.setInt32(0, value, true)),
-  decode: (bytes: Uint8Array, path: string): number => atLeast(bytes, 4, path).getInt32(0, true),
+  decode: (bytes: Uint8Array, path: Path): number => atLeast(bytes, 4, path).getInt32(0, true),
 };
 /** Network order. */
 export const u16be: Codec<number> = {
   encode: (value: number): Uint8Array => fixed(2, (view) => view.setUint16(0, value, false)),
-  decode: (bytes: Uint8Array, path: string): number => atLeast(bytes, 2, path).getUint16(0, false),
+  decode: (bytes: Uint8Array, path: Path): number => atLeast(bytes, 2, path).getUint16(0, false),
 };
 /** Network order. */
 export const u32be: Codec<number> = {
   encode: (value: number): Uint8Array => fixed(4, (view) => view.setUint32(0, value, false)),
-  decode: (bytes: Uint8Array, path: string): number => atLeast(bytes, 4, path).getUint32(0, false),
+  decode: (bytes: Uint8Array, path: Path): number => atLeast(bytes, 4, path).getUint32(0, false),
 };
 /** One byte, zero or one. */
 export const boolU8: Codec<boolean> = {
   encode: (value: boolean): Uint8Array => fixed(1, (view) => view.setUint8(0, value ? 1 : 0)),
-  decode: (bytes: Uint8Array, path: string): boolean => atLeast(bytes, 1, path).getUint8(0) !== 0,
+  decode: (bytes: Uint8Array, path: Path): boolean => atLeast(bytes, 1, path).getUint8(0) !== 0,
 };
 /** UTF-8 with a terminating NUL; decoding stops at the first NUL. */
 export const cstring: Codec<string> = {
@@ -74,7 +75,7 @@ export const cstring: Codec<string> = {
     out.set(text);
     return out;
   },
-  decode: (bytes: Uint8Array, _path: string): string => {
+  decode: (bytes: Uint8Array, _path: Path): string => {
     let end = 0;
     for (const byte of bytes) {
       if (byte === 0) break;
@@ -86,14 +87,14 @@ export const cstring: Codec<string> = {
 /** Bytes as they are; decoding copies. */
 export const raw: Codec<Uint8Array> = {
   encode: (value: Uint8Array): Uint8Array => value,
-  decode: (bytes: Uint8Array, _path: string): Uint8Array => bytes.slice(),
+  decode: (bytes: Uint8Array, _path: Path): Uint8Array => bytes.slice(),
 };
 /** An IP address of either family, by its length. */
 export const address: Codec<Address> = {
   encode: (value: Address): Uint8Array => value.bytes,
-  decode: (bytes: Uint8Array, path: string): Address => {
+  decode: (bytes: Uint8Array, path: Path): Address => {
     if (bytes.length !== 4 && bytes.length !== 16) {
-      throw new DecodeError(path, `an address has 4 or 16 bytes, have ${bytes.length}`);
+      throw new DecodeError(path.toString(), `an address has 4 or 16 bytes, have ${bytes.length}`);
     }
     return new Address(bytes.slice());
   },
@@ -105,5 +106,5 @@ export const mac: Codec<string> = {
     if (bytes === undefined) throw new DecodeError("mac", `"${value}" is not a hardware address`);
     return bytes;
   },
-  decode: (bytes: Uint8Array, _path: string): string => formatMac(bytes),
+  decode: (bytes: Uint8Array, _path: Path): string => formatMac(bytes),
 };

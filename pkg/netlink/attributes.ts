@@ -3,18 +3,14 @@
  * Source: include/uapi/linux/netlink.h (struct nlattr), Documentation/userspace-api/netlink/intro.rst.
  */
 import { type Codec, DecodeError } from "../codec/codec.ts";
+import { Label, nameLater, Path } from "../codec/path.ts";
 import { Writer } from "../codec/writer.ts";
 
 const NLA_F_NESTED = 0x8000;
 const NLA_TYPE_MASK = 0x3fff;
 const HEADER_BYTES = 4;
 
-/** The row's name in its table; a class, so that the row and its copies share it. */
-class Label {
-  text = "";
-}
-
-/** One row of an attribute table. */
+/** One row of an attribute table. The label is a class, so that the row and its copies share it. */
 export interface Attribute<T> {
   readonly id: number;
   readonly codec: Codec<T>;
@@ -38,7 +34,7 @@ export function nested(id: number): Attribute<Attributes> {
 
 /** Names the rows of a table after their keys, for error paths. */
 export function attributes<T extends Record<string, Labelled>>(table: T): T {
-  nameRows(table);
+  nameLater((): void => nameRows(table));
   return table;
 }
 
@@ -57,12 +53,12 @@ class Received {
 
 /** A list of attributes: to be sent (`set`, in order) or received (`get`, decoded when asked for). Unknown ones are kept. */
 export class Attributes {
-  private readonly path: string;
+  private readonly path: Path | undefined;
   private readonly rows: Received[] = [];
   /** What `set` has written; received attributes need none. */
   private out: Writer | undefined;
 
-  constructor(path = "") {
+  constructor(path?: Path) {
     this.path = path;
   }
 
@@ -90,15 +86,23 @@ export class Attributes {
     return this.out?.done() ?? new Uint8Array(0);
   }
 
-  /** Splits bytes into attributes; values are decoded by `get`. @throws DecodeError when a length is impossible. */
-  static decode(bytes: Uint8Array, path: string): Attributes {
+  /** Splits bytes into attributes; values are decoded by `get`. `name` begins the path in errors. @throws DecodeError when a length is impossible. */
+  static decode(bytes: Uint8Array, name: string): Attributes {
+    return Attributes.decodeAt(bytes, Path.root(name));
+  }
+
+  /** The same for attributes inside an attribute. */
+  static decodeAt(bytes: Uint8Array, path: Path): Attributes {
     const found = new Attributes(path);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let at = 0;
     while (at + HEADER_BYTES <= bytes.length) {
       const length = view.getUint16(at, true);
       if (length < HEADER_BYTES || at + length > bytes.length) {
-        throw new DecodeError(path, `attribute at byte ${at} claims ${length} bytes, ${bytes.length - at} are left`);
+        throw new DecodeError(
+          path.toString(),
+          `attribute at byte ${at} claims ${length} bytes, ${bytes.length - at} are left`,
+        );
       }
       const id = view.getUint16(at + 2, true) & NLA_TYPE_MASK;
       found.rows.push(new Received(id, bytes.subarray(at + HEADER_BYTES, at + length)));
@@ -111,14 +115,14 @@ export class Attributes {
   get<T>(row: Attribute<T>): T | undefined {
     let bytes: Uint8Array | undefined;
     for (const received of this.rows) if (received.id === row.id) bytes = received.bytes;
-    return bytes === undefined ? undefined : row.codec.decode(bytes, `${this.path}/${row.label.text}`);
+    return bytes === undefined ? undefined : row.codec.decode(bytes, new Path(this.path, row.label));
   }
 
   /** Every value of a repeated attribute, in order. @throws DecodeError */
   all<T>(row: Attribute<T>): T[] {
     const values: T[] = [];
     for (const received of this.rows) {
-      if (received.id === row.id) values.push(row.codec.decode(received.bytes, `${this.path}/${row.label.text}`));
+      if (received.id === row.id) values.push(row.codec.decode(received.bytes, new Path(this.path, row.label)));
     }
     return values;
   }
@@ -134,5 +138,5 @@ export class Attributes {
 /** Attributes inside an attribute. */
 export const attributesCodec: Codec<Attributes> = {
   encode: (value: Attributes): Uint8Array => value.encode(),
-  decode: (bytes: Uint8Array, path: string): Attributes => Attributes.decode(bytes, path),
+  decode: (bytes: Uint8Array, path: Path): Attributes => Attributes.decodeAt(bytes, path),
 };

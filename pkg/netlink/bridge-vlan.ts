@@ -1,5 +1,6 @@
 /** The VLANs of bridge ports, and of bridges as such. Source: linux/if_bridge.h (IFLA_BRIDGE_*, BRIDGE_VLAN_INFO_*). */
 import { type Codec, DecodeError, u16 } from "../codec/codec.ts";
+import type { Path } from "../codec/path.ts";
 import { Writer } from "../codec/writer.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
 import { AF_BRIDGE } from "./family.ts";
@@ -34,8 +35,8 @@ interface VlanInfo {
 
 const vlanInfo: Codec<VlanInfo> = {
   encode: (value: VlanInfo): Uint8Array => new Writer().u16(value.flags).u16(value.id).done(),
-  decode: (bytes: Uint8Array, path: string): VlanInfo => {
-    if (bytes.length < 4) throw new DecodeError(path, `need 4 bytes, have ${bytes.length}`);
+  decode: (bytes: Uint8Array, path: Path): VlanInfo => {
+    if (bytes.length < 4) throw new DecodeError(path.toString(), `need 4 bytes, have ${bytes.length}`);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     return { flags: view.getUint16(0, true), id: view.getUint16(2, true) };
   },

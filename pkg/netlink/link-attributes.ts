@@ -1,11 +1,12 @@
 /** Attributes of links and of each kind of link. Used by link.ts, bridge-port.ts and the plugins that make such links. */
 import { boolU8, type Codec, cstring, i32, mac, raw, u8, u16, u16be, u32 } from "../codec/codec.ts";
+import type { Path } from "../codec/path.ts";
 import { attribute, attributes, nested } from "./attributes.ts";
 
 /** Text without a terminating NUL, which the kernel would keep as part of it. */
 const text: Codec<string> = {
   encode: (value: string): Uint8Array => new TextEncoder().encode(value),
-  decode: (bytes: Uint8Array, path: string): string => cstring.decode(bytes, path),
+  decode: (bytes: Uint8Array, path: Path): string => cstring.decode(bytes, path),
 };
 
 /** linux/if_link.h, IFLA_* */

@@ -1,5 +1,6 @@
 /** A route as bytes. Used by route.ts. Source: linux/rtnetlink.h (struct rtmsg, RTA_*, RTAX_*, struct rtnexthop). */
 import { address, type Codec, DecodeError, raw, u32 } from "../codec/codec.ts";
+import type { Path } from "../codec/path.ts";
 import { Writer } from "../codec/writer.ts";
 import { Address } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
@@ -24,8 +25,8 @@ const TYPE_UNICAST = 1;
 /** struct rtvia: a gateway of the other family. */
 const via: Codec<Address> = {
   encode: (value: Address): Uint8Array => new Writer().u16(familyNumber(value.family)).bytes(value.bytes).done(),
-  decode: (bytes: Uint8Array, path: string): Address => {
-    if (bytes.length < 2) throw new DecodeError(path, `need 2 bytes, have ${bytes.length}`);
+  decode: (bytes: Uint8Array, path: Path): Address => {
+    if (bytes.length < 2) throw new DecodeError(path.toString(), `need 2 bytes, have ${bytes.length}`);
     return address.decode(bytes.subarray(2), path);
   },
 };

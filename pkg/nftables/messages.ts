@@ -3,6 +3,7 @@
  * Source: linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h. Everything numeric is in network order but for data in registers.
  */
 import { type Codec, cstring, DecodeError, raw, u32be } from "../codec/codec.ts";
+import type { Path } from "../codec/path.ts";
 import { type Attribute, attribute, attributes, nested } from "../netlink/attributes.ts";
 import { subsystem } from "../netlink/netfilter.ts";
 
@@ -37,8 +38,8 @@ export const u64be: Codec<number> = {
     view.setUint32(4, value % 0x1_0000_0000, false);
     return out;
   },
-  decode: (bytes: Uint8Array, path: string): number => {
-    if (bytes.length < 8) throw new DecodeError(path, `need 8 bytes, have ${bytes.length}`);
+  decode: (bytes: Uint8Array, path: Path): number => {
+    if (bytes.length < 8) throw new DecodeError(path.toString(), `need 8 bytes, have ${bytes.length}`);
     const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
     return view.getUint32(0, false) * 0x1_0000_0000 + view.getUint32(4, false);
   },

@@ -4,6 +4,7 @@
  */
 
 import { cstring } from "../codec/codec.ts";
+import { Path } from "../codec/path.ts";
 
 /** The comment of a table, chain, rule or element. */
 export const COMMENT = 0;
@@ -58,5 +59,5 @@ export function userdataEntry(bytes: Uint8Array, type: number): Uint8Array | und
 /** The comment in userdata, up to its NUL. */
 export function userdataComment(bytes: Uint8Array | undefined, type: number = COMMENT): string | undefined {
   const value = bytes === undefined ? undefined : userdataEntry(bytes, type);
-  return value === undefined ? undefined : cstring.decode(value, "comment");
+  return value === undefined ? undefined : cstring.decode(value, Path.root("comment"));
 }
