@@ -4,9 +4,17 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 installed="$root/node_modules/.package-lock.json"
-if [ ! -x "$root/node_modules/.bin/node" ] || [ ! -f "$installed" ] || [ "$root/package-lock.json" -nt "$installed" ]; then
-  echo "bootstrap: installing the npm packages of package-lock.json (npm ci)" >&2
-  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2)
+lacking() {
+  [ ! -x "$root/node_modules/.bin/node" ] || [ ! -f "$installed" ] || [ "$root/package-lock.json" -nt "$installed" ]
+}
+if lacking; then
+  exec 9<"$root/package-lock.json" # one at a time: npm ci begins by removing everything
+  flock 9
+  if lacking; then
+    echo "bootstrap: installing the npm packages of package-lock.json (npm ci)" >&2
+    (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2 9<&-)
+  fi
+  exec 9<&-
 fi
 script=$1
 shift
