@@ -46,3 +46,12 @@ export function linkIfFree(path: string, name: string): boolean {
     throw error;
   }
 }
+
+export function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}

@@ -23,12 +23,13 @@ import { CniError, drift, ErrorCode, invalidConfig, messageOf } from "../../spec
 import { type Dns, type IpConfig, noDns, type Result } from "../../spec/result.ts";
 import { findVersion } from "../../spec/versions.ts";
 import { config, type HostLocalConfig } from "./config.ts";
+import { probeStore } from "./probe.ts";
 import type { RangeSet } from "./range.ts";
 import { assignRequests, requestedByVariable } from "./requested.ts";
 import { describeOwner, type Owner } from "./reservation.ts";
 import { RELIEF, reserveAll, type Wish } from "./reserve.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
-import { probeStore, ReservationStore } from "./store.ts";
+import { ReservationStore } from "./store.ts";
 
 /** How long STATUS waits for a lock that an ADD holds for a millisecond. */
 const STATUS_WAIT_MS = 2000;

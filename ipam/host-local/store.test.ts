@@ -13,8 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Address } from "../../pkg/ip/address.ts";
+import { probeStore } from "./probe.ts";
 import type { Owner } from "./reservation.ts";
-import { probeStore, ReservationStore } from "./store.ts";
+import { ReservationStore } from "./store.ts";
 
 /** The system calls that Node has no function for; nobody else wants the lock here. */
 vi.mock("#system", async () => {

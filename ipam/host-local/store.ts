@@ -6,15 +6,16 @@
  *   <dataDir>/<network>/lock                  locked (flock) by whoever reads or writes the others
  *   <dataDir>/.ferrule/<network>/             our index by attachment (attachment-index.ts)
  */
-import { accessSync, constants, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { Address } from "../../pkg/ip/address.ts";
 import { FileLock } from "../../pkg/linux/file-lock.ts";
-import { messageOf } from "../../spec/errors.ts";
+import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import { AttachmentIndex } from "./attachment-index.ts";
-import { hasCode, linkIfFree, readIfThere, removeIfThere } from "./files.ts";
+import { isDirectory, linkIfFree, readIfThere, removeIfThere } from "./files.ts";
 import { type Owner, parseOwner, type Reservation, sameOwner } from "./reservation.ts";
 
-const LOCK_MODE = 0o750;
+/** Of the lock file, as the reference suite makes it. */
+export const LOCK_MODE = 0o750;
 
 /** Who holds an address, and since when. */
 export interface Holder {
@@ -115,13 +116,24 @@ export class ReservationStore {
     return { owner, ageSeconds: Math.max(0, Math.floor(ageMs / 1000)) };
   }
 
-  /** Reserves an address for the owner that the store was opened for; false when it is taken. After an error: `takeBack`. */
+  /**
+   * Reserves an address for the owner that the store was opened for; false when it is taken.
+   * @throws CniError 5 when a file cannot be written; `takeBack` is to be called then
+   */
   reserve(address: Address, setIndex: number): boolean {
-    if (!linkIfFree(this.record, this.pathOf(address))) return false;
-    this.given.push(address);
-    this.follow((): void => this.index.add(this.recordOwner, address));
-    this.index.replace(this.lastPath(setIndex), address.toString());
-    return true;
+    try {
+      if (!linkIfFree(this.record, this.pathOf(address))) return false;
+      this.given.push(address);
+      this.follow((): void => this.index.add(this.recordOwner, address));
+      this.index.replace(this.lastPath(setIndex), address.toString());
+      return true;
+    } catch (error) {
+      throw new CniError(
+        ErrorCode.Io,
+        `Cannot reserve ${address.toString()} in ${this.directory}: ${messageOf(error)}`,
+        "its file system must have room and be writable",
+      );
+    }
   }
 
   /** Releases all that `reserve` has given; what could not be released. Never throws. */
@@ -251,45 +263,16 @@ export class ReservationStore {
   }
 }
 
-function lockPath(dataDir: string, network: string): string {
+export function lockPath(dataDir: string, network: string): string {
   return `${dataDir}/${network}/lock`;
 }
 
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return false;
-    throw error;
-  }
-}
-
-function takenIn(directory: string): Address[] {
+/** The addresses that a directory has reservations of, by the names of its files. */
+export function takenIn(directory: string): Address[] {
   const addresses: Address[] = [];
   for (const name of readdirSync(directory)) {
     const address = Address.parse(name);
     if (address !== undefined) addresses.push(address);
   }
   return addresses;
-}
-
-/**
- * Whether an ADD could work here, without leaving anything: what is reserved, once the directory (or what it will be made in)
- * can be written and its lock had within `waitMs`. @throws file errors; KernelError EAGAIN naming who holds the lock
- */
-export function probeStore(dataDir: string, network: string, waitMs: number): Address[] {
-  const directory = `${dataDir}/${network}`;
-  if (!isDirectory(directory)) {
-    accessSync(nearestDirectory(dataDir), constants.W_OK);
-    return [];
-  }
-  accessSync(directory, constants.W_OK);
-  FileLock.acquireWithin(`${directory}/lock`, `lock the reservations of ${network}`, waitMs, LOCK_MODE).release();
-  return takenIn(directory);
-}
-
-function nearestDirectory(path: string): string {
-  let nearest = path;
-  while (nearest !== "" && !isDirectory(nearest)) nearest = nearest.slice(0, Math.max(0, nearest.lastIndexOf("/")));
-  return nearest === "" ? "/" : nearest;
 }

@@ -244,6 +244,36 @@ for (const suite of engines) {
       expect(await network.addresses()).toEqual(["10.1.0.4"]);
     });
 
+    test.each([
+      ["inodes", "nr_inodes", "%c %d"],
+      ["blocks", "nr_blocks", "%b %f"],
+    ])("a disk that runs out of %s at any step: ADD fails and leaves nothing", async (what, option, format) => {
+      await using node = await TestNode.create();
+      const network = new Network(node);
+      const { dataDir } = network;
+      const config = network.config({ ranges: [[{ subnet: "10.1.0.0/24" }], [{ subnet: "fd00::/64" }]] });
+      await node.exec(["mkdir", dataDir]);
+      await node.exec(["mount", "-t", "tmpfs", "tmpfs", dataDir]);
+      const list = async (): Promise<string> =>
+        await node.exec(["sh", "-c", `cd ${dataDir} && find . -type f | sort && sort .ferrule/pods/*@*`]);
+      (await call(network, "ADD", config, "c1")).expectSuccess();
+      const before = await list();
+      let failures = 0;
+      let outcome = 1;
+      for (let free = 0; free < 10; free += 1) {
+        const [total, unused] = (await node.exec(["stat", "-f", "-c", format, dataDir])).split(" ");
+        await node.exec(["mount", "-o", `remount,${option}=${Number(total) - Number(unused) + free}`, dataDir]);
+        const added = await call(network, "ADD", config, "c2");
+        outcome = added.status;
+        if (outcome !== 0) failures += 1;
+        if (outcome !== 0) added.expectError(5, /Cannot reserve .*(network |networks\/)pods: ENOSPC/);
+        else (await call(network, "DEL", config, "c2")).expectSuccess();
+        expect(await list(), `${free} ${what} free, ADD ended with ${outcome}: ${added.stdout}`).toBe(before);
+      }
+      expect(failures).toBeGreaterThan(1);
+      expect(outcome, "with enough of them it works").toBe(0);
+    });
+
     test("what a killed ADD left beside the reservations goes with its DEL, with GC, and does not hinder its next ADD", async () => {
       await using node = await TestNode.create();
       const network = new Network(node);
