@@ -88,6 +88,20 @@ function fetchReference(): string {
   return `the reference suite cannot be fetched from Debian's archive (${words})`;
 }
 
+/** Why podman and containerd are not there, or nothing when they are. */
+function fetchClients(): string {
+  const argv = [join(root, ".cache/clients")];
+  const { status, stderr, error } = spawnSync(join(root, "scripts/get-clients"), argv, { encoding: "utf8" });
+  if (status === 0) return "";
+  const words = (stderr || String(error ?? "")).trim().split("\n")[0] ?? "";
+  return `podman and containerd cannot be had from Debian's archive (${words})`;
+}
+
+/** Whether a test file is among those to be run: vitest takes a file whose path has one of the words in it. */
+function isChosen(file: string): boolean {
+  return filters.length === 0 || filters.some((word) => file.includes(word));
+}
+
 /** Inside the new namespaces: private directories over all that plugins, runtimes and `ip netns` keep on a machine. */
 const enclosure = `
 set -e
@@ -166,8 +180,14 @@ installTools();
 if (!takeDist) build();
 const reasonMissing = fetchReference();
 if (reasonMissing !== "") say(`${reasonMissing}: tests that compare with it are skipped`);
-// vitest takes a file whose path has one of the words in it.
-if (filters.length === 0 || filters.some((word) => "test/vm/kernel.test.ts".includes(word))) {
+if (["test/clients/podman.test.ts", "test/clients/containerd.test.ts"].some(isChosen)) {
+  const reason = fetchClients();
+  if (reason !== "") {
+    say(`${reason}: tests that run them are skipped`);
+    process.env["FERRULE_CLIENTS_MISSING"] = reason;
+  }
+}
+if (isChosen("test/vm/kernel.test.ts")) {
   const reason = prepareKernel("bookworm", say);
   if (reason !== "") {
     say(`${reason}: tests that need another kernel are skipped`);
