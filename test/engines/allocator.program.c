@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 2000, ROUNDS = 300000 };
+enum { SLOTS = 2000, ROUNDS = 100000 };
 
 static unsigned state = 1;
 
