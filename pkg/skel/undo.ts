@@ -18,7 +18,7 @@ export class Undo {
    */
   push(what: string, take: () => void): void {
     this.steps.push({ what, take });
-    throwIfTerminated(what);
+    throwIfTerminated("ADD");
   }
 
   /** Runs the steps, newest first, and says what could not be taken back. Never throws; a second run does nothing. */
