@@ -1,5 +1,6 @@
 /** What iptables has in the kernel, asked without running a program: DEL and GC cost nothing where nothing is. */
 import { readFileSync } from "node:fs";
+import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { Family } from "../ip/address.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { chainExists } from "../nftables/ruleset.ts";
@@ -35,9 +36,28 @@ function legacyTables(family: Family): string[] {
   }
 }
 
-/** Removes the chain, its rules and every jump to it, wherever it is. Absence is success. @throws CniError 5 */
-export function removeChain(host: NetworkStack, family: Family, table: string, chain: string): void {
-  for (const iptables of iptablesWithChain(host, family, table, chain)) {
-    iptables.change(table, (saved) => chainDeletion(saved, chain));
+/**
+ * Removes the chain, its rules and every jump to it, wherever it is; `seen` gets the table's lines before. Absence is success.
+ * @throws CniError 5, also when iptables said that all went well and the chain is still there
+ */
+export function removeChain(
+  host: NetworkStack,
+  family: Family,
+  table: string,
+  chain: string,
+  seen: (saved: readonly string[]) => void = (_saved: readonly string[]): void => {},
+): void {
+  const installed = iptablesWithChain(host, family, table, chain);
+  for (const iptables of installed) {
+    iptables.change(table, (saved) => {
+      seen(saved);
+      return chainDeletion(saved, chain);
+    });
   }
+  if (installed.length === 0 || iptablesWithChain(host, family, table, chain).length === 0) return;
+  throw new CniError(
+    ErrorCode.Io,
+    `Cannot remove chain ${chain} of table ${table}: iptables changed nothing and reported no failure`,
+    "the call can be repeated; see what iptables-save prints",
+  );
 }

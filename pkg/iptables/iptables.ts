@@ -60,7 +60,8 @@ export class Iptables {
   /** A table's lines as iptables-save prints them: chains (`:NAME …`) and rules (`-A …`). @throws CniError 5 */
   read(table: string): string[] {
     const outcome = run(this.savePath, ["-t", table], "");
-    if (outcome.status !== 0) throw failure(`Cannot read table ${table}`, this.savePath, outcome);
+    const isWhole = outcome.stdout === "" || outcome.stdout.includes("\nCOMMIT\n");
+    if (outcome.status !== 0 || !isWhole) throw failure(`Cannot read table ${table}`, this.savePath, outcome);
     return outcome.stdout.split("\n").filter((line) => line.startsWith(":") || line.startsWith("-A "));
   }
 
@@ -145,6 +146,6 @@ function failure(subject: string, program: string, outcome: ProcessOutcome): Cni
   return new CniError(
     ErrorCode.Io,
     `${subject} with ${program}: ${reason === "" ? `exit status ${outcome.status}` : reason}`,
-    "nothing was changed: iptables-restore applies all rules or none",
+    "this family's table is as it was: iptables-restore applies all rules or none",
   );
 }

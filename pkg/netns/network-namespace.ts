@@ -80,7 +80,7 @@ export class NetworkNamespace {
       try {
         return action();
       } finally {
-        join(home, OWN);
+        comeHome(home);
       }
     } finally {
       closeSync(home);
@@ -107,6 +107,11 @@ export class NetworkNamespace {
 
 function join(descriptor: number, path: string): void {
   if (setns(descriptor, CLONE_NEWNET) < 0) throw new KernelError(`enter network namespace ${path}`, errno());
+}
+
+/** In a foreign namespace nothing more would be right, least of all taking back what was done: tried again before giving up. */
+function comeHome(descriptor: number): void {
+  if (setns(descriptor, CLONE_NEWNET) < 0) join(descriptor, OWN);
 }
 
 function openReadable(path: string): number {

@@ -1,6 +1,6 @@
 /** Port mappings in iptables: ensured on ADD, verified on CHECK, removed on DEL and GC. The rules: iptables-rules.ts. */
 import type { Family } from "../../pkg/ip/address.ts";
-import { iptablesWithChain } from "../../pkg/iptables/installed.ts";
+import { iptablesWithChain, removeChain } from "../../pkg/iptables/installed.ts";
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import { chainDeletion } from "../../pkg/iptables/rule-line.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
@@ -59,12 +59,9 @@ export function removeFromIptables(host: NetworkStack, attachment: Attachment): 
   const { network, containerId } = attachment;
   for (const family of families) {
     for (const chain of [dnatChain(network, containerId), oldSnatChain(network, containerId)]) {
-      for (const iptables of iptablesWithChain(host, family, "nat", chain)) {
-        iptables.change("nat", (saved) => {
-          for (const mapped of mappingsIn(saved, chain)) found.push(mapped);
-          return chainDeletion(saved, chain);
-        });
-      }
+      removeChain(host, family, "nat", chain, (saved: readonly string[]): void => {
+        for (const mapped of mappingsIn(saved, chain)) found.push(mapped);
+      });
     }
   }
   return found;

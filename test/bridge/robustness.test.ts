@@ -21,7 +21,7 @@ describe.each(engines)("$name", (engine) => {
     await using node = await TestNode.create();
     const network = bridgeNetwork(node, engine, { mtu: 1400 });
     const first = await network.container("first");
-    const counter = new CallCounter(node, ["sendto"]);
+    const counter = new CallCounter(node, ["sendto"], "threads and children");
     (await network.addOne(0, first, { wrapper: counter.wrapper })).expectSuccess();
     const count = (await counter.counts()).get("sendto") ?? 0;
     await network.del(first);
@@ -29,7 +29,7 @@ describe.each(engines)("$name", (engine) => {
     for (const nth of steps(count, engine.name === "native" ? 40 : 6)) {
       const container = await network.container(`container-${nth}`);
       const fault = { kind: "signal", call: "sendto", signal: "KILL" } as const;
-      await network.addOne(0, container, { wrapper: inject(fault, nth) });
+      await network.addOne(0, container, { wrapper: inject(fault, nth, "threads and children") });
       const again = await network.addOne(0, container);
       // Killed when all but the answer was done: then it is there, as after any ADD, and is to be deleted first.
       if (again.status !== 0) {

@@ -18,12 +18,19 @@ export function describeFault(fault: Fault): string {
     : `SIG${fault.signal} comes at ${fault.call}`;
 }
 
+/** Whose calls count: the executable's alone, or those of its threads and of every program it runs as well. */
+export type Followed = "process" | "threads and children";
+
+function following(followed: Followed): string[] {
+  return followed === "process" ? [] : ["-f"];
+}
+
 /** The words to put before the executable so that the fault happens at the `nth` call. */
-export function inject(fault: Fault, nth: number): string[] {
+export function inject(fault: Fault, nth: number, followed: Followed): string[] {
   const what = fault.kind === "error" ? `error=${fault.errno}` : `signal=SIG${fault.signal}`;
   return [
     "strace",
-    "-f",
+    ...following(followed),
     "-qqq",
     "-o",
     "/dev/null",
@@ -39,18 +46,18 @@ export class CallCounter {
   private readonly file: string;
   readonly wrapper: readonly string[];
 
-  constructor(node: TestNode, calls: readonly string[]) {
+  constructor(node: TestNode, calls: readonly string[], followed: Followed) {
     this.file = join(node.directory, "strace.txt");
-    this.wrapper = ["strace", "-f", "-qqq", "-o", this.file, "-e", `trace=${calls.join(",")}`];
+    this.wrapper = ["strace", ...following(followed), "-qqq", "-o", this.file, "-e", `trace=${calls.join(",")}`];
   }
 
   /** How often each call was made by the thread that made it most often: strace counts by thread when it injects. */
   async counts(): Promise<Map<string, number>> {
     const byThread = new Map<string, number>();
     for (const line of (await readFile(this.file, "utf8")).split("\n")) {
-      const match = /^(\d+) +(\w+)\(/.exec(line);
+      const match = /^(?:(\d+) +)?(\w+)\(/.exec(line);
       if (match === null) continue;
-      const key = `${match[2]} ${match[1]}`;
+      const key = `${match[2]} ${match[1] ?? ""}`;
       byThread.set(key, (byThread.get(key) ?? 0) + 1);
     }
     const most = new Map<string, number>();
