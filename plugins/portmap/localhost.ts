@@ -28,8 +28,7 @@ export function letLocalhostOut(host: NetworkStack, name: string): void {
   if (!letsLocalhostOut(host, name)) writeSysctl(host.namespace, keyOf(name), "1");
 }
 
-/** Turns it off again, unless by now somebody needs it anew: an ADD that came in between has turned it on before or after us. */
-export function releaseLocalhost(host: NetworkStack, name: string, isNeeded: () => boolean): void {
+/** Turns it off again. Idempotent. @throws the file system's error when /proc/sys cannot be written */
+export function keepLocalhostIn(host: NetworkStack, name: string): void {
   writeSysctl(host.namespace, keyOf(name), "0");
-  if (isNeeded()) writeSysctl(host.namespace, keyOf(name), "1");
 }

@@ -6,7 +6,7 @@ import { generation, listRules, tableExists } from "../../pkg/nftables/ruleset.t
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
 import { ownerKey, ownerNote, type Placed } from "./elements.ts";
-import { releaseLocalhost } from "./localhost.ts";
+import { keepLocalhostIn, letLocalhostOut } from "./localhost.ts";
 import { decodeMapped, type Mapped } from "./mapped.ts";
 import { conditionalChain, neighboursChain } from "./rules.ts";
 import { holdsPorts, isNeighbourSet, LOCALNET, OWNERS, table } from "./sets.ts";
@@ -63,8 +63,14 @@ function deleteTableIfUnused(host: NetworkStack, gone: (tag: string) => boolean)
   if (!tableExists(socket, table)) return true;
   const names: string[] = [];
   for (const each of listElements(socket, table, LOCALNET) ?? []) names.push(interfaceName(each.key));
-  new Transaction().deleteTable(table).commit(socket, current);
-  for (const name of names) releaseLocalhost(host, name, (): boolean => tableExists(socket, table));
+  // The table guards and remembers these interfaces: it goes last, or an interrupted DEL would leave them open and unknown.
+  for (const name of names) keepLocalhostIn(host, name);
+  try {
+    new Transaction().deleteTable(table).commit(socket, current);
+  } catch (error) {
+    for (const name of names) letLocalhostOut(host, name); // an ADD came in between
+    throw error;
+  }
   return true;
 }
 
