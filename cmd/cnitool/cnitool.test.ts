@@ -15,7 +15,7 @@ writeFileSync(join(directory, "net.conflist"), '{"cniVersion":"1.0.0","name":"ne
 function run(words: string, variables: Record<string, string> = {}): Outcome {
   return cnitool(words === "" ? [] : words.split(" "), {
     environment: new Environment(Object.entries({ NETCONFPATH: directory, CNI_PATH: directory, ...variables })),
-    workingDirectory: "/work",
+    workingDirectory: "/srv",
     runInProcess: (): Outcome | undefined => undefined,
     warn: (): void => {},
     cache: new AttachmentCache(directory),
@@ -92,10 +92,10 @@ test("the container ID is made of the namespace's path, as other cnitools make i
 
 test.each([
   ["/run/netns/a", "/run/netns/a"],
-  ["netns/a", "/work/netns/a"],
-  ["./a", "/work/a"],
+  ["netns/a", "/srv/netns/a"],
+  ["./a", "/srv/a"],
   ["../../../a", "/a"],
   ["/run//netns/./x/../a/", "/run/netns/a"],
 ])("%j becomes %j", (path, absolute) => {
-  expect(absolutePath(path, "/work")).toBe(absolute);
+  expect(absolutePath(path, "/srv")).toBe(absolute);
 });
