@@ -7,28 +7,28 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Boot, bootCommand, boots } from "../test/vm/case-files.ts";
 import { prepareKernel, vmrun } from "./kernels.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** FERRULE_DIST is for testing a release as it was packed. */
 const plugins = join(process.env["FERRULE_DIST"] ?? join(root, "dist"), "native/bin");
-const program = join(root, "test/vm/program.sh");
-const limitSeconds = "600";
+const LIMIT_SECONDS = 600;
 
 function say(line: string): void {
   console.log(`test:kernels: ${line}`);
 }
 
-/** Boots the kernel, runs one part of the program, prints its lines and counts them. */
-function runPart(suite: string, words: readonly string[], part: string): { passed: number; failed: number } {
-  const argv = ["-k", suite, "-t", limitSeconds, ...words, "--", program, plugins, part];
-  const { status, stdout, stderr } = spawnSync(vmrun, argv, { encoding: "utf8" });
+/** Boots the kernel, runs the case files of one boot, prints their lines and counts them. */
+function runBoot(suite: string, boot: Boot): { passed: number; failed: number } {
+  const [file = "", ...argv] = bootCommand(suite, LIMIT_SECONDS, boot, plugins);
+  const { status, stdout, stderr } = spawnSync(file, argv, { encoding: "utf8" });
   const lines = stdout.split("\n").filter((line) => line !== "");
   for (const line of lines) console.log(`  ${line}`);
   const passed = lines.filter((line) => line.startsWith("ok - ")).length;
   const failed = lines.filter((line) => line.startsWith("not ok - ")).length;
-  if (status === 0 && passed + failed > 0) return { passed, failed };
-  say(`the machine ended with status ${status}:\n${stderr}`);
+  if (status === 0 && passed + failed === boot.cases.length) return { passed, failed };
+  say(`the machine ended with status ${status} after ${passed + failed} of ${boot.cases.length} cases:\n${stderr}`);
   return { passed, failed: failed + 1 };
 }
 
@@ -49,7 +49,8 @@ for (const suite of suites) {
   }
   const release = spawnSync(vmrun, ["-p", "-k", suite], { encoding: "utf8" }).stdout.split(" ")[0] ?? "";
   say(`Linux ${release} (${suite})`);
-  for (const outcome of [runPart(suite, [], "all"), runPart(suite, ["-a", "ipv6.disable=1"], "no-ipv6")]) {
+  for (const boot of boots()) {
+    const outcome = runBoot(suite, boot);
     passed += outcome.passed;
     failed += outcome.failed;
   }

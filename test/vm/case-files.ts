@@ -1,0 +1,40 @@
+/** The case files of this directory (tools.sh tells what they are), and how many of them share one boot. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const directory = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
+
+/** What one machine runs. */
+export interface Boot {
+  /** More words for the kernel's command line; mostly none. */
+  readonly words: string;
+  /** Paths of the case files. */
+  readonly files: readonly string[];
+  /** The names of all their cases. */
+  readonly cases: readonly string[];
+}
+
+/** All case files, by how their kernel is booted. */
+export function boots(): Boot[] {
+  const byWords = new Map<string, { files: string[]; cases: string[] }>();
+  for (const name of readdirSync(directory).toSorted()) {
+    if (!name.endsWith(".sh") || name === "tools.sh") continue;
+    const file = join(directory, name);
+    const text = readFileSync(file, "utf8");
+    const words = /^# boot: (.+)$/m.exec(text)?.[1] ?? "";
+    const boot = byWords.get(words) ?? { files: [], cases: [] };
+    boot.files.push(file);
+    for (const match of text.matchAll(/^report "([^"]+)"/gm)) boot.cases.push(match[1] ?? "");
+    byWords.set(words, boot);
+  }
+  return [...byWords].map(([words, { files, cases }]) => ({ words, files, cases }));
+}
+
+/** The words that boot a kernel and run the files of one boot with the plugins of a directory. */
+export function bootCommand(kernel: string, limitSeconds: number, boot: Boot, plugins: string): string[] {
+  const machine = [join(directory, "vmrun"), "-k", kernel, "-t", String(limitSeconds)];
+  const words = boot.words === "" ? [] : ["-a", boot.words];
+  const each = 'plugins=$1; shift; for file in "$@"; do "$file" "$plugins"; done';
+  return [...machine, ...words, "--", "sh", "-c", each, "cases", plugins, ...boot.files];
+}

@@ -1,0 +1,68 @@
+#!/bin/bash
+# What the case files of this directory share. A case file shows what plugins do under the kernel that it runs on, and is run as root
+# in a virtual machine (test/vm/vmrun), where nothing else is. It is called `FILE PLUGINS` and writes TAP: "ok - NAME" or
+# "not ok - NAME" with what went wrong behind it.
+#
+# To write one, such as ipvlan.sh:
+#
+#   #!/bin/bash
+#   # What the file shows, in a line.
+#   . "$(dirname "$0")/tools.sh"
+#
+#   case_two_containers() {          # in a subshell, network namespace and /run/netns of its own, for 120 seconds at most
+#     sandbox a b
+#     local config result
+#     config=$(network net ipvlan ",\"master\":\"parent\",$(ipam 10.1.0.0/24 fd00:1::/64)")
+#     result=$(cni ADD ipvlan a "$config") || fail "$result"
+#     …                              # `fail WORDS` ends the case
+#   }
+#   report "two containers of one parent meet" case_two_containers
+#
+# and make it executable. test/vm/kernel.test.ts (one kernel, with `npm test`) and `npm run test:kernels` (four kernels) run every
+# such file, several in one boot, and read the names out of its lines `report "NAME" …`, which must therefore begin a line and
+# differ from those of other files. A line "# boot: WORDS" puts the file into a machine whose kernel is booted with those words.
+# Programs run 15 to 40 times slower there: some ten cases, of some seconds each, are plenty for a file.
+set -u
+plugins=$1
+export CNI_PATH=$plugins
+data=$(mktemp -d)
+trap 'rm -rf "$data"' EXIT
+mkdir -p /run/netns
+
+fail() { echo "$*" >&2; exit 1; }
+
+sandbox() { for name in "$@"; do ip netns add "$name"; ip -n "$name" link set lo up; ip -n "$name" link set lo down; done; }
+
+# VERB PLUGIN SANDBOX CONFIGURATION: succeeds, with the result on stdout
+cni() { CNI_COMMAND=$1 CNI_CONTAINERID=c-$3 CNI_NETNS=/run/netns/$3 CNI_IFNAME=eth0 "$plugins/$2" <<<"$4"; }
+
+# PLUGIN SANDBOX CONFIGURATION RESULT: CHECK
+check() { cni CHECK "$1" "$2" "${3%\}},\"prevResult\":$4}"; }
+
+answers() { ip netns exec "$1" ping -c1 -W3 "$2" >/dev/null; }
+
+# [LINK…]: no link but these, lo and cni0, and no rule
+nothing_left() {
+  local links; links=$(ls /sys/class/net | grep -vx "$(printf '%s\n' lo cni0 bonding_masters "$@")")
+  [ -z "$links" ] || fail "left: $links"
+  [ -z "$(nft list ruleset)" ] || fail "left: $(nft list ruleset)"
+}
+
+# SUBNET SUBNET6: an ipam for host-local, both families
+ipam() { echo "\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$data\",\"ranges\":[[{\"subnet\":\"$1\"}],[{\"subnet\":\"$2\"}]]}"; }
+
+# NAME PLUGIN MORE: a configuration; MORE is empty or begins with a comma
+network() { echo "{\"cniVersion\":\"1.1.0\",\"name\":\"$1\",\"type\":\"$2\"$3}"; }
+
+# NAME FUNCTION: runs one case. What it prints is the reason when it fails.
+report() {
+  local words
+  # A mount namespace of its own too: names of sandboxes are used again. `ip netns` would otherwise mount what others see.
+  if words=$(export -f $(compgen -A function) && export plugins data CNI_PATH &&
+    timeout 120 unshare --net --mount bash -c "mount -t tmpfs netns /run/netns; mount -t sysfs sysfs /sys; ip link set lo up; $2" 2>&1); then
+    echo "ok - $1"
+  else
+    echo "not ok - $1"
+    sed 's/^/# /' <<<"$words"
+  fi
+}
