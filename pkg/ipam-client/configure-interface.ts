@@ -4,7 +4,7 @@ import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { Result, Route } from "../../spec/result.ts";
 import type { Address } from "../ip/address.ts";
 import { addAddress } from "../netlink/address.ts";
-import { changeLink, type Link } from "../netlink/link.ts";
+import { changeLink, findLinkByIndex, type Link } from "../netlink/link.ts";
 import { addRoute } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { waitForAddresses } from "../netlink/wait.ts";
@@ -32,7 +32,7 @@ export function configureInterface(stack: NetworkStack, link: Link, result: Resu
     addAddress(stack, link, ip.address, { noDad: !options.detectDuplicates });
   }
   changeLink(stack, link, { up: true });
-  if (hasSix && options.detectDuplicates) awaitSettled(stack, link);
+  if (hasSix && options.detectDuplicates && hasCarrier(stack, link)) awaitSettled(stack, link);
   for (const route of result.routes) addResultRoute(stack, link, route, result);
 }
 
@@ -53,6 +53,12 @@ function enableSix(stack: NetworkStack, link: Link): void {
   ensureSysctl(stack.namespace, "net/ipv6/conf/lo/disable_ipv6", "0");
   ensureSysctl(stack.namespace, `net/ipv6/conf/${link.name}/disable_ipv6`, "0");
   writeSysctl(stack.namespace, `net/ipv6/conf/${link.name}/keep_addr_on_down`, "1");
+}
+
+/** Without carrier nothing is probed, for as long as that lasts: the addresses become usable when it comes. */
+function hasCarrier(stack: NetworkStack, link: Link): boolean {
+  const state = findLinkByIndex(stack, link.index)?.operationalState ?? "not-present";
+  return state === "up" || state === "unknown";
 }
 
 function awaitSettled(stack: NetworkStack, link: Link): void {

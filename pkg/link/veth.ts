@@ -9,6 +9,7 @@ import type { NetworkStack } from "../netlink/stack.ts";
 import { type Attachment, keyOfTag } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
 import { ensureSysctl, writeSysctls } from "../sysctl/sysctl.ts";
+import { nameTaken } from "./name-taken.ts";
 
 /** Names tried for the host's end before giving up: each collides with a probability of 1 to 2³². */
 const NAME_PROBES = 10;
@@ -77,7 +78,7 @@ function createPair(
     return true;
   } catch (error) {
     if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
-    if (findLink(sandbox, attachment.ifName) !== undefined) throw nameTaken(attachment);
+    if (findLink(sandbox, attachment.ifName) !== undefined) throw nameTaken(attachment.ifName);
     return false;
   }
 }
@@ -120,16 +121,8 @@ export function requireFreeName(
   const end = otherEnd(host, found);
   const name = end?.name ?? "";
   const isOurs = end !== undefined && belongsTo(end, attachment) && isHostName(attachment, name);
-  if (end === undefined || !isOurs || found.up || staysDown) throw nameTaken(attachment);
+  if (end === undefined || !isOurs || found.up || staysDown) throw nameTaken(attachment.ifName);
   deleteLink(host, end);
-}
-
-function nameTaken(attachment: Attachment): CniError {
-  return new CniError(
-    ErrorCode.Taken,
-    `container veth name ("${attachment.ifName}") already exists`,
-    "the container has such an interface already: delete it, or attach under another CNI_IFNAME",
-  );
 }
 
 /**

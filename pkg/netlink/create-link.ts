@@ -23,6 +23,8 @@ export interface LinkSpec {
   readonly parentIndex?: number | undefined;
   readonly masterIndex?: number | undefined;
   readonly up?: boolean | undefined;
+  /** The kernel's choice unless given; a taken one is refused with EBUSY or EEXIST. */
+  readonly index?: number | undefined;
   /** Where the link comes into being, instead of in the stack's namespace. */
   readonly namespace?: NetworkNamespace | undefined;
 }
@@ -45,7 +47,7 @@ export function encodeLink(spec: LinkSpec): Uint8Array {
     .set(linkAttributes.namespaceDescriptor, spec.namespace?.descriptor)
     .set(linkAttributes.info, info);
   const up = spec.up ?? false;
-  return messageBody(linkHeader(0, AF_UNSPEC, up ? FLAG_UP : 0, up ? FLAG_UP : 0), content);
+  return messageBody(linkHeader(spec.index ?? 0, AF_UNSPEC, up ? FLAG_UP : 0, up ? FLAG_UP : 0), content);
 }
 
 export interface VethSpec {

@@ -1,0 +1,56 @@
+/**
+ * An interface on a segment that it shares with other hosts, such as a macvlan's: the kernel announces its addresses there, and takes
+ * no IPv6 from there that was not asked for. Used by the plugins whose containers are on the parent's segment.
+ */
+import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
+import type { Keys } from "../../spec/keys.ts";
+import { isFileError } from "../linux/errno.ts";
+import type { Link } from "../netlink/link.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import { ensureSysctl, writeSysctls } from "../sysctl/sysctl.ts";
+
+/** `assigned`: only where IPAM gives an address of it. `automatic`: as the kernel does for any interface. */
+export type SixPolicy = "assigned" | "automatic";
+
+export function readSixPolicy(keys: Keys): SixPolicy {
+  return keys.oneOf(
+    "ipv6",
+    ["assigned", "automatic"],
+    "assigned",
+    "with ipam: whether the interface has IPv6 only where it is given an address, or also by itself (link-local, router advertisements)",
+  );
+}
+
+/**
+ * Prepares a link that is down and is to have addresses of IPAM: it will announce them (ARP, RFC 5227; neighbour advertisements,
+ * RFC 4861) when it comes up, and IPv6 is off until `configureInterface` puts an address of it there (CVE-2024-32473).
+ * @throws CniError 5 when IPv6 cannot be switched off
+ */
+export function prepareSharedSegment(stack: NetworkStack, link: Link, six: SixPolicy): void {
+  try {
+    writeSysctls(stack.namespace, [
+      [`net/ipv4/conf/${link.name}/arp_notify`, "1"],
+      [`net/ipv6/conf/${link.name}/ndisc_notify`, "1"],
+    ]);
+  } catch (error) {
+    // A read-only /proc/sys, as in a container: neighbours that know the address of old ask again a little later.
+    if (!isReadOnly(error)) throw error;
+  }
+  if (six === "assigned") switchSixOff(stack, link);
+}
+
+function switchSixOff(stack: NetworkStack, link: Link): void {
+  try {
+    ensureSysctl(stack.namespace, `net/ipv6/conf/${link.name}/disable_ipv6`, "1");
+  } catch (error) {
+    throw new CniError(
+      ErrorCode.Io,
+      `Cannot switch IPv6 off on ${link.name}: ${messageOf(error)}`,
+      '"ipv6": "automatic" in the configuration leaves IPv6 to the kernel',
+    );
+  }
+}
+
+function isReadOnly(error: unknown): boolean {
+  return isFileError(error, "EROFS") || isFileError(error, "EACCES") || isFileError(error, "EPERM");
+}

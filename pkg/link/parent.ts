@@ -1,0 +1,153 @@
+/**
+ * The parent of a link: the interface below a macvlan, ipvlan or vlan, called `master` in configurations. Found by name, or as the
+ * one that leads to everywhere; in the host, or in the container.
+ */
+import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
+import type { KernelError } from "../linux/errno.ts";
+import { findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
+import { defaultRoutes } from "../netlink/route.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import { keyOfTag } from "../skel/attachment.ts";
+
+/** linux/if.h IFF_LOOPBACK */
+const FLAG_LOOPBACK = 0x8;
+/** Names that an error tells: on a node with many interfaces the rest is noise. */
+const TOLD_CANDIDATES = 10;
+/** Kinds that belong to one container, or have no Ethernet below them. */
+const unsuitableKinds: readonly string[] = ["macvlan", "macvtap", "ipvlan", "ipvtap", "tun", "sit", "ip6tnl", "ipip"];
+
+export interface Parent {
+  readonly link: Link;
+  /** Whether it is in the container's namespace, and not in the host's. */
+  readonly inContainer: boolean;
+}
+
+/** Where a parent is looked for. */
+export interface ParentPlace {
+  readonly stack: NetworkStack;
+  readonly inContainer: boolean;
+}
+
+/** The host, or the container where the configuration says `linkInContainer`. */
+export function parentPlace(host: NetworkStack, sandbox: NetworkStack, linkInContainer: boolean): ParentPlace {
+  return { stack: linkInContainer ? sandbox : host, inContainer: linkInContainer };
+}
+
+/**
+ * The parent called `name`; without a name, the interface of the first default route, IPv4 before IPv6.
+ * @throws CniError 7 when there is none, naming those that could be it, or when it can never be one
+ */
+export function requireParent(place: ParentPlace, name: string): Parent {
+  const link = name === "" ? findDefault(place) : findLink(place.stack, name);
+  const where = whereWords(place);
+  if (link === undefined && name === "") {
+    throw invalidConfig(
+      `no default route interface found ${where}`,
+      `name the parent in "master": ${candidates(place)}`,
+    );
+  }
+  if (link === undefined) {
+    throw invalidConfig(`Link not found: there is no interface "${name}" (master) ${where}`, candidates(place));
+  }
+  if ((link.flags & FLAG_LOOPBACK) !== 0) {
+    throw invalidConfig(
+      `"${link.name}" (master) is the loopback interface: nothing can be on top of it`,
+      candidates(place),
+    );
+  }
+  return { link, inContainer: place.inContainer };
+}
+
+/** The same for STATUS: what ADD would refuse is not available, and a parent that is down connects nobody. @throws CniError 50, 51 */
+export function requireReadyParent(place: ParentPlace, name: string): Parent {
+  const parent = readyOrNotAvailable(place, name);
+  if (parent.link.up) return parent;
+  throw new CniError(
+    ErrorCode.LimitedConnectivity,
+    `parent ${parent.link.name} is down`,
+    `bring it up: ip link set ${parent.link.name} up`,
+  );
+}
+
+function readyOrNotAvailable(place: ParentPlace, name: string): Parent {
+  try {
+    return requireParent(place, name);
+  } catch (error) {
+    if (!(error instanceof CniError)) throw error;
+    throw new CniError(ErrorCode.NotAvailable, error.message, error.details);
+  }
+}
+
+/** The interface of the first default route; a route of several ways has the first of them. */
+function findDefault(place: ParentPlace): Link | undefined {
+  for (const route of [...defaultRoutes(place.stack, 4), ...defaultRoutes(place.stack, 6)]) {
+    const index = route.linkIndex === 0 ? (route.nexthops.at(0)?.linkIndex ?? 0) : route.linkIndex;
+    if (index !== 0) return findLinkByIndex(place.stack, index);
+  }
+  return undefined;
+}
+
+function whereWords(place: ParentPlace): string {
+  return place.inContainer ? "in the container (linkInContainer)" : "on the host";
+}
+
+/** The interfaces that could be a parent, for people to choose from. */
+function candidates(place: ParentPlace): string {
+  const names: string[] = [];
+  for (const link of listLinks(place.stack)) if (isSuitable(link)) names.push(link.name);
+  if (names.length === 0) return `no interface ${whereWords(place)} could be the parent`;
+  const more = names.length - TOLD_CANDIDATES;
+  const told = names.slice(0, TOLD_CANDIDATES).join(", ");
+  return `interfaces that could be the parent: ${told}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+/** No loopback, no container's end, no port of a bridge or bond, and something with a hardware address. */
+function isSuitable(link: Link): boolean {
+  if ((link.flags & FLAG_LOOPBACK) !== 0 || link.masterIndex !== 0 || unsuitableKinds.includes(link.kind)) return false;
+  return link.mac.length === 17 && keyOfTag(link.alias) === undefined;
+}
+
+/** Nothing larger than the parent takes gets through. @throws CniError 7 */
+export function requireMtu(mtu: number, parent: Parent): void {
+  if (mtu >= 0 && mtu <= parent.link.mtu) return;
+  throw invalidConfig(
+    `invalid MTU ${mtu}, must be [0, master MTU(${parent.link.mtu})]`,
+    `mtu is for an interface on ${parent.link.name}; 0 or no mtu takes the parent's`,
+  );
+}
+
+/** What the kernel meant when it refused a link of that kind. */
+export function refusedByParent(error: KernelError, kind: string, parent: Parent | undefined): CniError {
+  const name = parent?.link.name ?? "";
+  const subject = name === "" ? kind : `${kind} on ${name}`;
+  return new CniError(ErrorCode.Io, `Cannot create ${subject}: ${error.message}`, remedy(error, kind, name));
+}
+
+function remedy(error: KernelError, kind: string, parent: string): string {
+  switch (error.errno) {
+    case "EOPNOTSUPP":
+      return `this kernel has no ${kind}: load its module (modprobe ${kind}), or use a kernel that has it`;
+    case "EBUSY":
+      return `${parent} is a port of a bridge or bond, or carries links of another kind: macvlan and ipvlan share no parent`;
+    case "EINVAL":
+      return parent === ""
+        ? ""
+        : `${parent} is no Ethernet interface, or one macvlan has it for itself: passthru shares its parent with nobody`;
+    case "EADDRNOTAVAIL":
+      return "the hardware address is zero or a group's";
+    default:
+      return "";
+  }
+}
+
+/**
+ * Whether a link in the sandbox is on this parent. A macvlan on a macvlan, or an ipvlan on an ipvlan, is really on the one below.
+ */
+export function isOn(link: Link, parent: Parent): boolean {
+  const below = parent.link;
+  const isSame = link.linkIndex === below.index && (link.linkNamespaceId === undefined) === parent.inContainer;
+  if (isSame || below.kind !== link.kind) return isSame;
+  // Where both are seen from one namespace, so are the ids of others.
+  if (parent.inContainer) return link.linkIndex === below.linkIndex && link.linkNamespaceId === below.linkNamespaceId;
+  return link.linkIndex === below.linkIndex && link.linkNamespaceId !== undefined;
+}

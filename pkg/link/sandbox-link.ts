@@ -1,0 +1,153 @@
+/**
+ * Links that are made inside a container under their final name: macvlan, ipvlan, vlan, dummy. What depends on a link below it is
+ * made on that, wherever it is. Nothing of them is on the host, and nothing of them outlives the container's namespace.
+ */
+import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { isKernelError, KernelError } from "../linux/errno.ts";
+import { randomBytes } from "../linux/random.ts";
+import { listAddresses } from "../netlink/address.ts";
+import type { Attributes } from "../netlink/attributes.ts";
+import { createLink, type LinkSpec } from "../netlink/create-link.ts";
+import { changeLink, deleteLink, findLink, type Link } from "../netlink/link.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import { type Attachment, keyOfTag } from "../skel/attachment.ts";
+import type { Undo } from "../skel/undo.ts";
+import { nameTaken } from "./name-taken.ts";
+import { type Parent, refusedByParent } from "./parent.ts";
+
+/** Explicit indexes are drawn from here: above those that namespaces count up to by themselves. */
+const FIRST_INDEX = 10_000;
+const LAST_INDEX = 1_000_000;
+const INDEX_TRIES = 10;
+
+/** What the link is to be; what is left out, `undefined`, or an MTU of 0 is the kernel's choice. */
+export interface SandboxLinkSpec {
+  readonly kind: string;
+  /** The kind's own attributes. */
+  readonly data?: Attributes | undefined;
+  /** Bytes. */
+  readonly mtu?: number | undefined;
+  readonly mac?: string | undefined;
+  /** The link below; a dummy has none. */
+  readonly parent?: Parent | undefined;
+}
+
+/**
+ * Creates a link called CNI_IFNAME in the sandbox, down, with the owner's tag as alias. What a killed ADD of the same owner left is
+ * replaced. Taken back when ADD fails.
+ * @throws CniError 101 when the sandbox has an interface of that name, 5 when parent or kernel cannot carry it; KernelError
+ */
+export function createInSandbox(
+  host: NetworkStack,
+  sandbox: NetworkStack,
+  attachment: Attachment,
+  spec: SandboxLinkSpec,
+  undo: Undo,
+): Link {
+  freeName(sandbox, attachment, spec);
+  const made = new Made();
+  // Before it is made: that nobody heard the kernel's answer does not mean that it is not there.
+  undo.push(`remove ${attachment.ifName}`, () => {
+    if (made.isOurs) removeFromSandbox(sandbox, attachment, [spec.kind]);
+  });
+  try {
+    create(host, sandbox, attachment, spec);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    if (error.errno === "EEXIST") {
+      made.isOurs = false;
+      throw nameTaken(attachment.ifName);
+    }
+    throw refusedByParent(error, spec.kind, spec.parent);
+  }
+  const link = findRequired(sandbox, attachment.ifName);
+  // The kernel takes no alias at creation.
+  changeLink(sandbox, link, { alias: attachment.tag });
+  return link;
+}
+
+/** Whether the name was free until this call took it: another process may have been faster. */
+class Made {
+  isOurs = true;
+}
+
+/** @throws KernelError; EEXIST when the name is taken in the sandbox */
+function create(host: NetworkStack, sandbox: NetworkStack, attachment: Attachment, spec: SandboxLinkSpec): void {
+  const { kind, data, mtu, mac, parent } = spec;
+  const own: LinkSpec = { name: attachment.ifName, kind, data, mtu, mac, parentIndex: parent?.link.index };
+  if (parent === undefined || parent.inContainer) {
+    createLink(sandbox, own);
+    return;
+  }
+  // Sent on the host's side, where the parent's index counts; the link is registered in the sandbox alone.
+  const fromHost: LinkSpec = { ...own, namespace: sandbox.namespace };
+  try {
+    createLink(host, fromHost);
+  } catch (error) {
+    // Before Linux 6.15 the kernel looks for the name on the side that the message was sent on: the host has an `eth0` of its own.
+    if (!isKernelError(error, "EEXIST") || findLink(sandbox, attachment.ifName) !== undefined) throw error;
+    createWithIndex(host, fromHost);
+  }
+}
+
+/** The same with an index of our choice: the kernel then asks whether that is taken, and not the name. */
+function createWithIndex(host: NetworkStack, spec: LinkSpec): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      createLink(host, { ...spec, index: randomIndex() });
+      return;
+    } catch (error) {
+      const taken = isKernelError(error, "EEXIST") || isKernelError(error, "EBUSY");
+      if (!taken || tries >= INDEX_TRIES) throw error;
+    }
+  }
+}
+
+function randomIndex(): number {
+  const bytes = randomBytes(4);
+  const number = new DataView(bytes.buffer).getUint32(0, true);
+  return FIRST_INDEX + (number % (LAST_INDEX - FIRST_INDEX));
+}
+
+/** Makes way for the link. @throws CniError 101 when the name belongs to anything but a leftover of the same owner */
+function freeName(sandbox: NetworkStack, attachment: Attachment, spec: SandboxLinkSpec): void {
+  const found = findLink(sandbox, attachment.ifName);
+  if (found === undefined) return;
+  if (!isLeftover(sandbox, found, attachment, spec)) throw nameTaken(attachment.ifName);
+  deleteLink(sandbox, found);
+}
+
+/** Down, with the owner's tag; or, where a killed ADD had no time to write one, bare in every respect and just what is asked for. */
+function isLeftover(sandbox: NetworkStack, found: Link, attachment: Attachment, spec: SandboxLinkSpec): boolean {
+  if (found.kind !== spec.kind || found.up) return false;
+  if (found.alias !== "") return keyOfTag(found.alias) === attachment.key;
+  const parentIndex = spec.parent?.link.index ?? 0;
+  return found.linkIndex === parentIndex && found.masterIndex === 0 && listAddresses(sandbox, found).length === 0;
+}
+
+function findRequired(stack: NetworkStack, name: string): Link {
+  const link = findLink(stack, name);
+  if (link !== undefined) return link;
+  throw new CniError(
+    ErrorCode.Io,
+    `interface ${name} vanished while it was being set up`,
+    "something else removes interfaces on this node",
+  );
+}
+
+/**
+ * Removes an attachment's link, whoever made it: the reference suite leaves no tag. One of another attachment stays, and so does one
+ * of a kind that the plugin does not make. Absence, also of the sandbox (`undefined`), is success. @throws KernelError
+ */
+export function removeFromSandbox(
+  sandbox: NetworkStack | undefined,
+  attachment: Attachment,
+  kinds: readonly string[],
+): void {
+  if (sandbox === undefined) return;
+  const found = findLink(sandbox, attachment.ifName);
+  // By an alternative name it is found too, and then another's.
+  if (found === undefined || found.name !== attachment.ifName || !kinds.includes(found.kind)) return;
+  const owner = keyOfTag(found.alias);
+  if (owner === undefined || owner === attachment.key) deleteLink(sandbox, found);
+}
