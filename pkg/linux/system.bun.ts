@@ -159,6 +159,11 @@ export function ioctl(fd: number, request: number, argument: Uint8Array): number
   return kept(c.ioctl(fd, request, nonEmpty(argument)));
 }
 
+export function ioctlNumber(fd: number, request: number, argument: number): number {
+  // What is called a pointer here is passed on as the number that it is.
+  return kept(c.ioctl(fd, request, argument as Pointer));
+}
+
 export function writeAll(fd: number, bytes: Uint8Array): number {
   let rest = bytes;
   while (rest.length > 0) {

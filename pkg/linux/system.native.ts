@@ -20,6 +20,7 @@ declare function c_set_modification_time(fd: number, seconds: number): number;
 declare function c_pipe(fds: Uint8Array): number;
 declare function c_memfd(name: Uint8Array): number;
 declare function c_ioctl(fd: number, request: number, argument: Uint8Array): number;
+declare function c_ioctl_number(fd: number, request: number, argument: number): number;
 declare function c_pidfd(pid: number): number;
 declare function c_clock_ms(): number;
 declare function c_write_all(fd: number, bytes: Uint8Array): number;
@@ -143,6 +144,11 @@ export function memfd(name: Uint8Array): number {
 /** `argument`: the struct that the request takes, changed in place. */
 export function ioctl(fd: number, request: number, argument: Uint8Array): number {
   return c_ioctl(fd, request, argument);
+}
+
+/** The same for requests that take a number (32 bits, unsigned) and no struct, such as TUNSETOWNER. */
+export function ioctlNumber(fd: number, request: number, argument: number): number {
+  return c_ioctl_number(fd, request, argument);
 }
 
 /** SIGTERM, SIGINT and SIGALRM are noted from now on, and a blocked call returns EINTR; SIGPIPE is ignored. */

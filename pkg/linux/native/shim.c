@@ -68,6 +68,9 @@ int ferrule_ioctl(int fd, uint32_t request, const uint8_t *argument, size_t leng
   return ioctl(fd, (int)request, (void *)(uintptr_t)argument);
 }
 
+/* For requests that take a number itself, and not where one is. */
+int ferrule_ioctl_number(int fd, uint32_t request, uint32_t argument) { return ioctl(fd, (int)request, (unsigned long)argument); }
+
 int ferrule_pidfd(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 double ferrule_clock_ms(void) {
