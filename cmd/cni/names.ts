@@ -1,3 +1,12 @@
 /** Every name that the executable answers to: it is hard-linked under each in the plugin directory. */
-export const pluginNames: readonly string[] = ["bridge", "host-local", "loopback", "portmap", "ptp", "static"];
+export const pluginNames: readonly string[] = [
+  "bridge",
+  "host-local",
+  "ipvlan",
+  "loopback",
+  "macvlan",
+  "portmap",
+  "ptp",
+  "static",
+];
 export const toolNames: readonly string[] = ["cnitool"];

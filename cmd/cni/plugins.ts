@@ -3,7 +3,9 @@ import { hostLocal } from "../../ipam/host-local/host-local.ts";
 import { staticIpam } from "../../ipam/static/static.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { bridge } from "../../plugins/bridge/bridge.ts";
+import { ipvlan } from "../../plugins/ipvlan/ipvlan.ts";
 import { loopback } from "../../plugins/loopback/loopback.ts";
+import { macvlan } from "../../plugins/macvlan/macvlan.ts";
 import { portmap } from "../../plugins/portmap/portmap.ts";
 import { ptp } from "../../plugins/ptp/ptp.ts";
 
@@ -14,8 +16,12 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return bridge();
     case "host-local":
       return hostLocal();
+    case "ipvlan":
+      return ipvlan();
     case "loopback":
       return loopback();
+    case "macvlan":
+      return macvlan();
     case "ptp":
       return ptp();
     case "static":

@@ -26,13 +26,16 @@ export interface InterfaceOptions {
 export function configureInterface(stack: NetworkStack, link: Link, result: Result, options: InterfaceOptions): void {
   requireOwnAddresses(link, result);
   const hasSix = result.ips.some((ip) => ip.address.family === 6);
+  const detects = hasSix && options.detectDuplicates;
   if (hasSix) enableSix(stack, link);
+  const delay = detects ? ensureSysctl(stack.namespace, delayKey(link), "0") : undefined;
   for (const ip of result.ips) {
     if (ip.interface === undefined) continue;
     addAddress(stack, link, ip.address, { noDad: !options.detectDuplicates });
   }
   changeLink(stack, link, { up: true });
-  if (hasSix && options.detectDuplicates && hasCarrier(stack, link)) awaitSettled(stack, link);
+  if (detects && hasCarrier(stack, link)) awaitSettled(stack, link);
+  if (delay !== undefined) ensureSysctl(stack.namespace, delayKey(link), delay);
   for (const route of result.routes) addResultRoute(stack, link, route, result);
 }
 
@@ -53,6 +56,14 @@ function enableSix(stack: NetworkStack, link: Link): void {
   ensureSysctl(stack.namespace, "net/ipv6/conf/lo/disable_ipv6", "0");
   ensureSysctl(stack.namespace, `net/ipv6/conf/${link.name}/disable_ipv6`, "0");
   writeSysctl(stack.namespace, `net/ipv6/conf/${link.name}/keep_addr_on_down`, "1");
+}
+
+/**
+ * Up to so many seconds, at random, the kernel waits before it looks for duplicates: for the sake of machines that are switched on
+ * all at once (RFC 4862 section 5.4.2). Containers are not, and their start waits for this.
+ */
+function delayKey(link: Link): string {
+  return `net/ipv6/conf/${link.name}/router_solicitation_delay`;
 }
 
 /** Without carrier nothing is probed, for as long as that lasts: the addresses become usable when it comes. */

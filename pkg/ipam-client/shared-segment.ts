@@ -4,10 +4,14 @@
  */
 import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { Keys } from "../../spec/keys.ts";
+import { describeInterface, type IpConfig, noDns, type Result } from "../../spec/result.ts";
+import { announceAddresses } from "../link/announce.ts";
 import { isFileError } from "../linux/errno.ts";
-import type { Link } from "../netlink/link.ts";
+import { changeLink, type Link } from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
+import type { Sandbox } from "../skel/sandbox.ts";
 import { ensureSysctl, writeSysctls } from "../sysctl/sysctl.ts";
+import { configureInterface } from "./configure-interface.ts";
 
 /** `assigned`: only where IPAM gives an address of it. `automatic`: as the kernel does for any interface. */
 export type SixPolicy = "assigned" | "automatic";
@@ -37,6 +41,28 @@ export function prepareSharedSegment(stack: NetworkStack, link: Link, six: SixPo
     if (!isReadOnly(error)) throw error;
   }
   if (six === "assigned") switchSixOff(stack, link);
+}
+
+/**
+ * Puts addresses and routes on the container's one interface, sets it up, and has the addresses announced: as it comes up, and once
+ * more when all is done, for a frame can get lost. The result, with that interface alone.
+ * @throws CniError 101 when another host has an IPv6 address; KernelError
+ */
+export function configureOnSegment(sandbox: Sandbox, link: Link, leased: Result): Result {
+  const ips: IpConfig[] = [];
+  for (const { address, gateway } of leased.ips) ips.push({ address, gateway, interface: 0 });
+  const interfaces = [describeInterface(link.name, link.mac, link.mtu, sandbox.path)];
+  const result: Result = { interfaces, ips, routes: leased.routes, dns: leased.dns };
+  configureInterface(sandbox.stack, link, result, { detectDuplicates: true });
+  announceAddresses(sandbox.stack, link);
+  return result;
+}
+
+/** A layer-2 network's interface, up; its addresses are the container's own business, and so is IPv6. */
+export function bringUpWithoutAddresses(sandbox: Sandbox, link: Link): Result {
+  changeLink(sandbox.stack, link, { up: true });
+  const interfaces = [describeInterface(link.name, link.mac, link.mtu, sandbox.path)];
+  return { interfaces, ips: [], routes: [], dns: noDns };
 }
 
 function switchSixOff(stack: NetworkStack, link: Link): void {

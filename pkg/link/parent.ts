@@ -2,7 +2,7 @@
  * The parent of a link: the interface below a macvlan, ipvlan or vlan, called `master` in configurations. Found by name, or as the
  * one that leads to everywhere; in the host, or in the container.
  */
-import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
+import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { KernelError } from "../linux/errno.ts";
 import { findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
 import { defaultRoutes } from "../netlink/route.ts";
@@ -141,13 +141,25 @@ function remedy(error: KernelError, kind: string, parent: string): string {
 }
 
 /**
- * Whether a link in the sandbox is on this parent. A macvlan on a macvlan, or an ipvlan on an ipvlan, is really on the one below.
+ * CHECK's look at the parent: where the configuration names one, the link is still on it; the one of the default route may be another
+ * by now. @throws CniError 102
  */
-export function isOn(link: Link, parent: Parent): boolean {
+export function verifyParent(place: ParentPlace, name: string, link: Link): void {
+  if (name === "") return;
+  const below = findLink(place.stack, name);
+  if (below === undefined)
+    throw drift(`parent ${name} of ${link.name} is missing`, `create the interface "${name}" again`);
+  if (!isOn(link, { link: below, inContainer: place.inContainer }))
+    throw drift(`${link.name} is not on parent ${name}`);
+  if (!below.up) throw drift(`parent ${name} of ${link.name} is down`, `bring it up: ip link set ${name} up`);
+}
+
+/** Whether a link is on this parent. A macvlan on a macvlan, or an ipvlan on an ipvlan, is really on the link below that. */
+function isOn(link: Link, parent: Parent): boolean {
   const below = parent.link;
-  const isSame = link.linkIndex === below.index && (link.linkNamespaceId === undefined) === parent.inContainer;
-  if (isSame || below.kind !== link.kind) return isSame;
-  // Where both are seen from one namespace, so are the ids of others.
-  if (parent.inContainer) return link.linkIndex === below.linkIndex && link.linkNamespaceId === below.linkNamespaceId;
-  return link.linkIndex === below.linkIndex && link.linkNamespaceId !== undefined;
+  const isSeenBeside = link.linkNamespaceId === undefined;
+  if (link.linkIndex === below.index && isSeenBeside === parent.inContainer) return true;
+  if (below.kind !== link.kind || link.linkIndex !== below.linkIndex) return false;
+  // From within one namespace, the ids of others are the same for both.
+  return parent.inContainer ? link.linkNamespaceId === below.linkNamespaceId : !isSeenBeside;
 }

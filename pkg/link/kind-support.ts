@@ -1,0 +1,34 @@
+/** Whether the kernel can make links of a kind: told for STATUS, without making one and without loading a module. */
+import { existsSync, readFileSync } from "node:fs";
+import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { isKnownKind } from "../netlink/link-kind.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+
+const RELEASE = "/proc/sys/kernel/osrelease";
+
+/** @throws CniError 50 when it is certain that the kernel cannot make such links; `module` is the kind's kernel module */
+export function requireKind(host: NetworkStack, kind: string, module: string = kind): void {
+  const isMissing = existsSync("/proc/modules") ? isNoModule(module) : !isKnownKind(host, kind);
+  if (!isMissing) return;
+  throw new CniError(
+    ErrorCode.NotAvailable,
+    `this kernel has no ${kind}`,
+    `install its kernel module ${module}, or use a kernel that has it`,
+  );
+}
+
+/** Neither loaded nor among those that modprobe knows; where there is no list nothing is certain. */
+function isNoModule(module: string): boolean {
+  if (existsSync(`/sys/module/${module.replaceAll(/-/g, "_")}`)) return false;
+  const directory = `/lib/modules/${readText(RELEASE).trim()}`;
+  const lists = readText(`${directory}/modules.dep`) + readText(`${directory}/modules.builtin`);
+  return lists !== "" && !lists.includes(`/${module}.ko`);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (_) {
+    return "";
+  }
+}

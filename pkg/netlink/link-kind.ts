@@ -1,0 +1,29 @@
+/** Kinds of links that the kernel can make. Source: rtnl_newlink of linux net/core/rtnetlink.c. */
+import { KernelError } from "../linux/errno.ts";
+import { Attributes } from "./attributes.ts";
+import { linkHeader, linkMessage } from "./link.ts";
+import { linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
+import { messageBody } from "./message.ts";
+import type { NetworkStack } from "./stack.ts";
+
+/** Longer than any interface of this name is likely to be there. */
+const NOBODY = "ferrule-no-link";
+
+/**
+ * Whether the kernel knows the kind at this moment; one that loads modules may load the kind's to answer. Changes nothing: it asks for
+ * a change of a link that does not exist, with data that every kind refuses before the kernel looks for the link.
+ * @throws KernelError
+ */
+export function isKnownKind(stack: NetworkStack, kind: string): boolean {
+  // The first attribute of no kind is a single byte.
+  const info = new Attributes().set(linkInfoAttributes.kind, kind);
+  info.set(linkInfoAttributes.data, new Attributes().put(1, new Uint8Array(1)));
+  const content = new Attributes().set(linkAttributes.name, NOBODY).set(linkAttributes.info, info);
+  try {
+    stack.route.request(`ask for links of kind ${kind}`, linkMessage.add, 0, messageBody(linkHeader(0), content));
+    return true;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return error.errno !== "ENODEV" && error.errno !== "EOPNOTSUPP";
+  }
+}

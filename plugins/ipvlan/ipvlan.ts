@@ -1,0 +1,113 @@
+/**
+ * ipvlan: puts each container on the segment of a host's interface, all under that interface's hardware address.
+ *
+ *   sandbox[eth0]──ipvlan──┐
+ *   sandbox[eth0]──ipvlan──┴──[master]──▶ the segment and its hosts (l2), or its routers (l3, l3s); not the node itself
+ */
+
+import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
+import { withDns } from "../../pkg/ipam-client/keys.ts";
+import {
+  bringUpWithoutAddresses,
+  configureOnSegment,
+  prepareSharedSegment,
+} from "../../pkg/ipam-client/shared-segment.ts";
+import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
+import { requireKind } from "../../pkg/link/kind-support.ts";
+import { parentPlace, requireMtu, requireParent, requireReadyParent, verifyParent } from "../../pkg/link/parent.ts";
+import { createInSandbox, removeFromSandbox } from "../../pkg/link/sandbox-link.ts";
+import { Attributes } from "../../pkg/netlink/attributes.ts";
+import { deleteLink, type Link } from "../../pkg/netlink/link.ts";
+import { ipvlanAttributes } from "../../pkg/netlink/link-attributes.ts";
+import {
+  type Add,
+  type Check,
+  type Del,
+  definePlugin,
+  type Gc,
+  type Plugin,
+  type Status,
+} from "../../pkg/skel/plugin.ts";
+import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
+import { drift, invalidConfig } from "../../spec/errors.ts";
+import type { Result } from "../../spec/result.ts";
+import { config, type IpvlanConfig, modeName, modeNumber } from "./config.ts";
+
+const KIND = "ipvlan";
+
+export function ipvlan(): Plugin {
+  return definePlugin({ type: "ipvlan", since: "0.1.0", entersSandbox: true, config, add, del, check, gc, status });
+}
+
+function add(call: Add<IpvlanConfig>): Result {
+  const { config, attachment, host, sandbox, prevResult, undo, warn } = call;
+  const master = config.master === "" ? chainedMaster(prevResult) : config.master;
+  const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), master);
+  requireMtu(config.mtu, parent);
+  if (!parent.link.up) warn(`ipvlan: parent ${parent.link.name} is down: until it is up, nothing gets through`);
+  const data = new Attributes().set(ipvlanAttributes.mode, modeNumber(config.mode));
+  const link = createInSandbox(host, sandbox.stack, attachment, { kind: KIND, mtu: config.mtu, parent, data }, undo);
+  return withDns(connect(call, link), config.dns);
+}
+
+/** The one interface that the plugin before has made; without a plugin before, none is named. */
+function chainedMaster(prevResult: Result | undefined): string {
+  if (prevResult === undefined) return "";
+  const only = prevResult.interfaces.length === 1 ? (prevResult.interfaces.at(0)?.name ?? "") : "";
+  if (only !== "") return only;
+  throw invalidConfig(
+    "chained master failure. PrevResult lacks a single named interface",
+    'name the parent in "master"',
+  );
+}
+
+/** The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp). */
+function connect({ config, delegates, sandbox, prevResult, undo }: Add<IpvlanConfig>, link: Link): Result {
+  const isChained = config.ipamType === "" && prevResult !== undefined && prevResult.ips.length > 0;
+  if (config.ipamType === "" && !isChained) return bringUpWithoutAddresses(sandbox, link);
+  prepareSharedSegment(sandbox.stack, link, config.ipv6);
+  if (isChained && prevResult !== undefined) return configureOnSegment(sandbox, link, prevResult);
+  const leased = requestAddresses(delegates, config.ipamType, undo);
+  // Taken back before the addresses are: nobody may get one that an interface still has.
+  undo.push(`remove ${link.name}`, () => {
+    deleteLink(sandbox.stack, link);
+  });
+  return configureOnSegment(sandbox, link, leased);
+}
+
+/** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
+function del({ config, attachment, sandbox, delegates, teardown }: Del<IpvlanConfig>): void {
+  teardown.attempt(`remove ${attachment.ifName}`, () => removeFromSandbox(sandbox.find(), attachment, [KIND]));
+  if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+}
+
+function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<IpvlanConfig>): void {
+  if (config.ipamType !== "") delegates.check(config.ipamType);
+  const result = requireCheckedResult(prevResult, "ipvlan");
+  const link = verifyInterface(sandbox, attachment.ifName, result, KIND);
+  if (!link.up) throw drift(`interface ${link.name} is down`);
+  const mode = link.kindData?.get(ipvlanAttributes.mode);
+  if (mode !== modeNumber(config.mode)) {
+    throw drift(
+      `container ipvlan mode ${modeName(mode)} does not match expected value: ${config.mode}`,
+      "all on one parent have the mode of the last that was made: give every network on it the same",
+    );
+  }
+  verifyParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master, link);
+}
+
+/** The links vanish with the containers' namespaces. */
+function gc({ config, delegates, teardown }: Gc<IpvlanConfig>): void {
+  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+}
+
+/**
+ * A parent in the container cannot be known before there is one, nor can that of a chained plugin: a configuration without
+ * addresses of its own is taken for one.
+ */
+function status({ config, host, delegates }: Status<IpvlanConfig>): void {
+  requireKind(host, KIND);
+  const isKnown = config.master !== "" || config.ipamType !== "";
+  if (!config.linkInContainer && isKnown) requireReadyParent({ stack: host, inContainer: false }, config.master);
+  if (config.ipamType !== "") delegates.status(config.ipamType);
+}

@@ -1,0 +1,115 @@
+/**
+ * macvlan: gives each container a hardware address of its own on the segment of a host's interface.
+ *
+ *   sandbox[eth0]──macvlan──┐
+ *   sandbox[eth0]──macvlan──┴──[master]──▶ the segment and its hosts; not the node itself
+ */
+
+import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
+import { withDns } from "../../pkg/ipam-client/keys.ts";
+import {
+  bringUpWithoutAddresses,
+  configureOnSegment,
+  prepareSharedSegment,
+} from "../../pkg/ipam-client/shared-segment.ts";
+import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
+import { requireKind } from "../../pkg/link/kind-support.ts";
+import { parentPlace, requireMtu, requireParent, requireReadyParent, verifyParent } from "../../pkg/link/parent.ts";
+import { requestedMac } from "../../pkg/link/requested-mac.ts";
+import { createInSandbox, removeFromSandbox } from "../../pkg/link/sandbox-link.ts";
+import { isKernelError } from "../../pkg/linux/errno.ts";
+import { Attributes } from "../../pkg/netlink/attributes.ts";
+import { deleteLink, type Link } from "../../pkg/netlink/link.ts";
+import { macvlanAttributes } from "../../pkg/netlink/link-attributes.ts";
+import {
+  type Add,
+  type Check,
+  type Del,
+  definePlugin,
+  type Gc,
+  type Plugin,
+  type Status,
+} from "../../pkg/skel/plugin.ts";
+import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
+import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
+import type { Result } from "../../spec/result.ts";
+import { config, type MacvlanConfig, modeName, modeNumber } from "./config.ts";
+
+const KIND = "macvlan";
+
+export function macvlan(): Plugin {
+  return definePlugin({ type: "macvlan", since: "0.1.0", entersSandbox: true, config, add, del, check, gc, status });
+}
+
+function add(call: Add<MacvlanConfig>): Result {
+  const { config, attachment, environment, host, sandbox, undo, warn } = call;
+  const mac = requestedMac(config.mac, environment);
+  const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master);
+  requireMtu(config.mtu, parent);
+  if (!parent.link.up) warn(`macvlan: parent ${parent.link.name} is down: until it is up, nothing gets through`);
+  const spec = { kind: KIND, mtu: config.mtu, mac, parent, data: kindData(config) };
+  const link = createInSandbox(host, sandbox.stack, attachment, spec, undo);
+  try {
+    return withDns(connect(call, link), config.dns);
+  } catch (error) {
+    throw isKernelError(error, "EADDRINUSE") ? addressInUse(link, parent.link.name) : error;
+  }
+}
+
+function kindData(config: MacvlanConfig): Attributes {
+  const { mode, broadcastQueueLength } = config;
+  return new Attributes()
+    .set(macvlanAttributes.mode, modeNumber(mode))
+    .set(macvlanAttributes.broadcastQueueLength, broadcastQueueLength === 0 ? undefined : broadcastQueueLength);
+}
+
+/** The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp). */
+function connect({ config, delegates, sandbox, undo }: Add<MacvlanConfig>, link: Link): Result {
+  if (config.ipamType === "") return bringUpWithoutAddresses(sandbox, link);
+  prepareSharedSegment(sandbox.stack, link, config.ipv6);
+  const leased = requestAddresses(delegates, config.ipamType, undo);
+  // Taken back before the addresses are: nobody may get one that an interface still has.
+  undo.push(`remove ${link.name}`, () => {
+    deleteLink(sandbox.stack, link);
+  });
+  return configureOnSegment(sandbox, link, leased);
+}
+
+/** Two interfaces on one parent cannot have the same hardware address; the kernel says so when the second comes up. */
+function addressInUse(link: Link, parent: string): CniError {
+  return new CniError(
+    ErrorCode.Taken,
+    `hardware address ${link.mac} is used already: by ${parent} or by another macvlan on it`,
+    "give the container another address, or none: the kernel then chooses one",
+  );
+}
+
+/** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
+function del({ config, attachment, sandbox, delegates, teardown }: Del<MacvlanConfig>): void {
+  teardown.attempt(`remove ${attachment.ifName}`, () => removeFromSandbox(sandbox.find(), attachment, [KIND]));
+  if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+}
+
+function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<MacvlanConfig>): void {
+  if (config.ipamType !== "") delegates.check(config.ipamType);
+  const result = requireCheckedResult(prevResult, "macvlan");
+  const link = verifyInterface(sandbox, attachment.ifName, result, KIND);
+  if (!link.up) throw drift(`interface ${link.name} is down`);
+  const mode = link.kindData?.get(macvlanAttributes.mode);
+  if (mode !== modeNumber(config.mode)) {
+    throw drift(`container macvlan mode ${modeName(mode)} does not match expected value: ${config.mode}`);
+  }
+  verifyParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master, link);
+}
+
+/** The links vanish with the containers' namespaces. */
+function gc({ config, delegates, teardown }: Gc<MacvlanConfig>): void {
+  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+}
+
+/** A parent in the container cannot be known before there is one. */
+function status({ config, host, delegates }: Status<MacvlanConfig>): void {
+  requireKind(host, KIND);
+  if (!config.linkInContainer) requireReadyParent({ stack: host, inContainer: false }, config.master);
+  if (config.ipamType !== "") delegates.status(config.ipamType);
+}
