@@ -13,6 +13,8 @@ import { ensureSysctl, writeSysctl } from "../sysctl/sysctl.ts";
 /** RT_SCOPE_LINK: destinations on the link itself, which have no gateway. */
 const SCOPE_LINK = 253;
 const DAD_DEADLINE_MS = 5000;
+/** linux/if.h IFF_LOWER_UP: carrier. */
+const FLAG_LOWER_UP = 0x10000;
 
 export interface InterfaceOptions {
   /** Whether IPv6 addresses are first probed for duplicates; pointless on a link with two ends that we made both. */
@@ -66,10 +68,12 @@ function delayKey(link: Link): string {
   return `net/ipv6/conf/${link.name}/router_solicitation_delay`;
 }
 
-/** Without carrier nothing is probed, for as long as that lasts: the addresses become usable when it comes. */
+/**
+ * Without carrier nothing is probed, for as long as that lasts; the addresses become usable when it comes. The operational state would
+ * tell it a moment later.
+ */
 function hasCarrier(stack: NetworkStack, link: Link): boolean {
-  const state = findLinkByIndex(stack, link.index)?.operationalState ?? "not-present";
-  return state === "up" || state === "unknown";
+  return ((findLinkByIndex(stack, link.index)?.flags ?? 0) & FLAG_LOWER_UP) !== 0;
 }
 
 function awaitSettled(stack: NetworkStack, link: Link): void {

@@ -52,7 +52,8 @@ function add(call: Add<MacvlanConfig>): Result {
   try {
     return withDns(connect(call, link), config.dns);
   } catch (error) {
-    throw isKernelError(error, "EADDRINUSE") ? addressInUse(link, parent.link.name) : error;
+    if (isKernelError(error, "EADDRINUSE")) throw addressInUse(link, parent.link.name);
+    throw error;
   }
 }
 
