@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { lastWords, writeAll } from "#system";
 import { AttachmentCache } from "../../libcni/cache.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
+import { attachCommand, attachOnStdin } from "../../pkg/linux/tap-device.ts";
 import { armTermination } from "../../pkg/linux/termination.ts";
 import { toCniError } from "../../pkg/skel/cni-error.ts";
 import { dispatch } from "../../pkg/skel/dispatch.ts";
@@ -116,6 +117,7 @@ function run(): number {
   if (startedAs === "cnitool") return finish(runTool(words.slice(1)));
   const name = findOwnPlugin(startedAs) === undefined ? (words[1] ?? "") : startedAs;
   if (name === "cnitool") return finish(runTool(words.slice(2)));
+  if (name === attachCommand) return attachOnStdin(words.slice(2));
   const plugin = findOwnPlugin(name);
   if (plugin === undefined) {
     print(2, `ferrule v${version}: no plugin is called "${name === "" ? startedAs : name}"\n`);

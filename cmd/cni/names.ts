@@ -8,5 +8,6 @@ export const pluginNames: readonly string[] = [
   "portmap",
   "ptp",
   "static",
+  "tap",
 ];
 export const toolNames: readonly string[] = ["cnitool"];

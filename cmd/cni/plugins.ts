@@ -8,6 +8,7 @@ import { loopback } from "../../plugins/loopback/loopback.ts";
 import { macvlan } from "../../plugins/macvlan/macvlan.ts";
 import { portmap } from "../../plugins/portmap/portmap.ts";
 import { ptp } from "../../plugins/ptp/ptp.ts";
+import { tap } from "../../plugins/tap/tap.ts";
 
 /** The plugin of that name, or `undefined`. */
 export function findOwnPlugin(name: string): Plugin | undefined {
@@ -28,6 +29,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return staticIpam();
     case "portmap":
       return portmap();
+    case "tap":
+      return tap();
     default:
       return undefined;
   }

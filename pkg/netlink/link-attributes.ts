@@ -92,6 +92,17 @@ export const vlanAttributes = attributes({
   protocol: attribute(5, u16be),
 });
 
+/** linux/if_link.h, IFLA_TUN_*; read only. Owner and group are absent where there is none. */
+export const tunAttributes = attributes({
+  owner: attribute(1, u32),
+  group: attribute(2, u32),
+  type: attribute(3, u8),
+  persistent: attribute(6, boolU8),
+  multiQueue: attribute(7, boolU8),
+});
+/** linux/if_tun.h, IFF_TUN and IFF_TAP */
+export const tunType = { tun: 1, tap: 2 } as const;
+
 /** linux/if_link.h, IFLA_VRF_* */
 export const vrfAttributes = attributes({
   table: attribute(1, u32),
