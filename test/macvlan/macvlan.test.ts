@@ -380,8 +380,8 @@ describe.each(engines)("$name", (engine) => {
     await using node = await TestNode.create();
     const { namespace: outside } = await node.outside();
     // Until its own detection has ended it answers nobody else's.
-    const tentative = (): Promise<string> => outside.exec(["ip", "-6", "address", "show", "tentative"]);
-    await expect.poll(tentative, { timeout: 5000 }).toBe("");
+    const settled = ["ip", "-6", "address", "show", "dev", "eth0", "scope", "link", "-tentative"];
+    await expect.poll(() => outside.exec(settled), { timeout: 5000 }).toContain("fe80");
     const network = macvlanNetwork(node, engine, { ipam: fixed({ address: "2001:db8:ffff::2/64" }) });
     const container = await network.container("container");
     (await network.addOne(0, container)).expectError(101, /2001:db8:ffff::2\/64 of eth0 is used by another host/);
