@@ -187,8 +187,8 @@ if (["test/clients/podman.test.ts", "test/clients/containerd.test.ts"].some(isCh
     process.env["FERRULE_CLIENTS_MISSING"] = reason;
   }
 }
-if (isChosen("test/vm/kernel.test.ts")) {
-  const reason = prepareKernel("bookworm", say);
+if (["test/vm/kernel.test.ts", "test/lifecycle/matrix-kernel.test.ts"].some(isChosen)) {
+  const reason = prepareKernel(process.env["FERRULE_KERNEL"] ?? "bookworm", say);
   if (reason !== "") {
     say(`${reason}: tests that need another kernel are skipped`);
     process.env["FERRULE_KERNEL_MISSING"] = reason;

@@ -1,46 +1,35 @@
 /** Programs that run beside a test. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import { currentMachine, type RunningProgram } from "./machine.ts";
 
 /** A server, a capture, a flow of packets: started at once, stopped when the test says so. */
 export class Background {
-  private readonly child: ChildProcess;
-  private readonly ended: Promise<void>;
-  private printed = "";
-  private said = "";
+  private readonly command: string;
+  private readonly program: RunningProgram;
 
   constructor(argv: readonly string[]) {
-    const [file = "", ...rest] = argv;
-    this.child = spawn(file, rest, { stdio: ["ignore", "pipe", "pipe"] });
-    this.child.stdout?.on("data", (chunk: Buffer) => {
-      this.printed += chunk.toString();
-    });
-    this.child.stderr?.on("data", (chunk: Buffer) => {
-      this.said += chunk.toString();
-    });
-    this.ended = new Promise((resolve) => {
-      this.child.on("close", () => resolve());
-      this.child.on("error", () => resolve());
-    });
+    this.command = argv.join(" ");
+    this.program = currentMachine()?.start(argv) ?? startHere(argv);
   }
 
   get pid(): number {
-    return this.child.pid ?? -1;
+    return this.program.pid();
   }
 
   get stdout(): string {
-    return this.printed;
+    return this.program.stdout();
   }
 
   get stderr(): string {
-    return this.said;
+    return this.program.stderr();
   }
 
   /** Waits until stdout or stderr matches. @throws Error with what was printed when the program ends or time is up first */
-  async waitFor(pattern: RegExp, timeoutMs = 5000): Promise<void> {
+  async waitFor(pattern: RegExp, timeoutMs = currentMachine() === undefined ? 5000 : 60_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    while (!pattern.test(this.printed) && !pattern.test(this.said)) {
-      if (performance.now() > deadline || this.child.exitCode !== null) {
-        throw new Error(`${this.child.spawnargs.join(" ")} did not print ${pattern}:\n${this.printed}${this.said}`);
+    while (!pattern.test(this.stdout) && !pattern.test(this.stderr)) {
+      if (performance.now() > deadline || this.program.hasEnded()) {
+        throw new Error(`${this.command} did not print ${pattern}:\n${this.stdout}${this.stderr}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -48,12 +37,37 @@ export class Background {
 
   /** Waits until the program ends by itself. */
   async end(): Promise<void> {
-    await this.ended;
+    await this.program.ended;
   }
 
   /** Ends the program and waits for it. */
   async stop(signal: "SIGTERM" | "SIGKILL" | "SIGINT" = "SIGKILL"): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
-    await this.ended;
+    if (!this.program.hasEnded()) this.program.kill(signal);
+    await this.program.ended;
   }
+}
+
+function startHere(argv: readonly string[]): RunningProgram {
+  const [file = "", ...rest] = argv;
+  const child = spawn(file, rest, { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  return {
+    pid: () => child.pid ?? -1,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    ended: new Promise((resolve) => {
+      child.on("close", () => resolve());
+      child.on("error", () => resolve());
+    }),
+    status: () => child.exitCode ?? 255,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+    kill: (signal) => child.kill(signal),
+  };
 }

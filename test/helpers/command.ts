@@ -1,5 +1,6 @@
 /** Runs programs for tests: never through a shell, output kept whole, a failure reported with what the program said. */
 import { execa } from "execa";
+import { currentMachine } from "./machine.ts";
 
 export interface CommandOptions {
   readonly stdin?: string | undefined;
@@ -30,6 +31,8 @@ const signalNumbers: Readonly<Record<string, number>> = {
 
 /** Runs a program to its end, however it ends. @throws Error when it cannot be started or takes too long */
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+  const machine = currentMachine();
+  if (machine !== undefined) return machine.run(argv, options);
   const [file = "", ...rest] = argv;
   const start = performance.now();
   const outcome = await execa(file, rest, {

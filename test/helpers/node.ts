@@ -11,6 +11,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Background } from "./background.ts";
+import { currentMachine } from "./machine.ts";
 import { Namespace } from "./namespace.ts";
 
 /** Where plugins keep files; each node sees its own. */
@@ -30,7 +31,8 @@ export class TestNode extends Namespace {
   private readonly backgrounds: Background[] = [];
 
   private constructor(name: string, directory: string, keeper: Background) {
-    super(name, ["nsenter", `--target=${keeper.pid}`, "--net", "--mount"]);
+    // The root too: in a virtual machine, that of the mount namespace is another.
+    super(name, ["nsenter", `--target=${keeper.pid}`, "--net", "--mount", "--root"]);
     this.directory = directory;
     this.keeper = keeper;
   }
@@ -38,7 +40,7 @@ export class TestNode extends Namespace {
   /** A node with `lo` up and nothing else. */
   static override async create(label = "node"): Promise<TestNode> {
     const name = await Namespace.add(label);
-    const directory = await mkdtemp(join(tmpdir(), "ferrule-node-"));
+    const directory = await mkdtemp(join(currentMachine()?.directory ?? tmpdir(), "ferrule-node-"));
     const mounts: string[] = [];
     for (const path of stateDirectories) {
       const own = join(directory, "state", path.slice(1).replaceAll("/", "-"));

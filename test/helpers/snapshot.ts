@@ -28,25 +28,25 @@ const interfaceSysctls = [
   ...["ipv6/conf/*/accept_dad", "ipv6/conf/*/proxy_ndp", "ipv6/conf/*/keep_addr_on_down", "ipv6/conf/*/forwarding"],
 ];
 
-/** Each prints one section; a tool that fails (no such table, no such family) prints nothing. */
+const sysctls = [...globalSysctls, ...interfaceSysctls.map((each) => `net/${each}`)].join(" ");
+
+/**
+ * Each prints one section; a tool that fails (no such table, no such family) prints nothing. A fault is tried at hundreds of steps, with
+ * snapshots after each, so programs are few: `ip` does two things at once, and iptables is asked where it may have tables.
+ */
 const sections: readonly (readonly [name: string, command: string])[] = [
   ["link", "ip -d -j address"],
-  ["route4", "ip -j -4 route show table all"],
-  ["route6", "ip -j -6 route show table all"],
-  ["rule4", "ip -j -4 rule"],
-  ["rule6", "ip -j -6 rule"],
+  ["4", "printf 'route show table all\\nrule\\n' | ip -j -4 -batch -"],
+  ["6", "printf 'route show table all\\nrule\\n' | ip -j -6 -batch -"],
   ["qdisc", "tc -j qdisc"],
-  ["nft", "nft list ruleset"],
-  ["iptables", "iptables-save"],
-  ["ip6tables", "ip6tables-save"],
+  ["nft", 'rules=$(nft list ruleset); echo "$rules"'],
+  ["iptables", 'case $rules in *"table ip "*) iptables-save ;; esac'],
+  ["ip6tables", 'case $rules in *"table ip6 "*) ip6tables-save ;; esac'],
   ["legacy", "test ! -s /proc/net/ip_tables_names || iptables-legacy-save"],
   ["legacy6", "test ! -s /proc/net/ip6_tables_names || ip6tables-legacy-save"],
-  [
-    "sysctl",
-    `cd /proc/sys && grep -sH . ${[...globalSysctls, ...interfaceSysctls.map((each) => `net/${each}`)].join(" ")}`,
-  ],
+  ["sysctl", `cd /proc/sys && grep -sH . ${sysctls}`],
 ];
-const script = sections.map(([, command]) => `(${command}) 2>/dev/null; printf '\\036'`).join("\n");
+const script = `exec 2>/dev/null\n${sections.map(([, command]) => `${command}\nprintf '\\036'`).join("\n")}`;
 
 /** The state of a node, and of sandboxes if given. */
 export async function snapshot(node: TestNode, options: SnapshotOptions = {}): Promise<Snapshot> {
@@ -91,7 +91,7 @@ async function namespaceLines(namespace: Namespace, label: string): Promise<stri
   const lines: string[] = [];
   for (const [index, [name]] of sections.entries()) {
     const text = texts[index] ?? "";
-    for (const line of sectionLines(name, text)) lines.push(`${label} ${name}: ${line}`);
+    for (const line of sectionLines(name, text)) lines.push(`${label} ${line}`);
   }
   return lines;
 }
@@ -99,30 +99,41 @@ async function namespaceLines(namespace: Namespace, label: string): Promise<stri
 function sectionLines(name: string, text: string): string[] {
   switch (name) {
     case "link":
-      return rows(text).flatMap((row) => [stable(row), ...addressLines(row)]);
-    case "route4":
-    case "route6":
       return rows(text)
-        .filter(isRouteOfSomebody)
-        .map((row) => stable(row))
-        .toSorted();
-    case "rule4":
-    case "rule6":
+        .flatMap((row) => [stable(row), ...addressLines(row)])
+        .map((line) => `link: ${line}`);
+    case "4":
+    case "6":
+      return routesAndRules(name, rows(text));
     case "qdisc":
-      return rows(text).map((row) => stable(row));
+      return rows(text).map((row) => `qdisc: ${stable(row)}`);
     case "iptables":
     case "ip6tables":
     case "legacy":
     case "legacy6":
       // An empty table is none, and counters and dates are not state.
-      return plainLines(text.replaceAll(/\[\d+:\d+\]/g, "")).filter((line) => !/^(#|COMMIT|\*|:\w+ ACCEPT)/.test(line));
+      return plainLines(text.replaceAll(/\[\d+:\d+\]/g, ""))
+        .filter((line) => !/^(#|COMMIT|\*|:\w+ ACCEPT)/.test(line))
+        .map((line) => `${name}: ${line}`);
     default:
-      return plainLines(text.replaceAll(/packets \d+ bytes \d+/g, ""));
+      return plainLines(text.replaceAll(/packets \d+ bytes \d+/g, "")).map((line) => `${name}: ${line}`);
   }
 }
 
+/** A rule has a priority, a route has none. */
+function routesAndRules(family: string, all: readonly JsonRow[]): string[] {
+  const isRule = (row: JsonRow): boolean => row["priority"] !== undefined;
+  const routes = all.filter((row) => !isRule(row) && isRouteOfSomebody(row)).map((row) => stable(row));
+  const rules = all.filter((row) => isRule(row)).map((row) => stable(row));
+  return [
+    ...routes.toSorted().map((line) => `route${family}: ${line}`),
+    ...rules.map((line) => `rule${family}: ${line}`),
+  ];
+}
+
+/** One JSON array a line: `ip -batch` prints one for each of its lines. */
 function rows(text: string): JsonRow[] {
-  return text.trim() === "" ? [] : JSON.parse(text);
+  return plainLines(text).flatMap((line) => JSON.parse(line) as JsonRow[]);
 }
 
 function plainLines(text: string): string[] {

@@ -1,4 +1,4 @@
 import { describeEngine } from "../helpers/engines.ts";
-import { lifeCycleMatrix } from "./matrix.ts";
+import { localMatrix } from "./matrix.ts";
 
-describeEngine("native", lifeCycleMatrix);
+describeEngine("native", localMatrix);

@@ -2,10 +2,11 @@
  * Every plugin, in every version of the specification, through its whole life: what a runtime may do, and what must be gone after.
  * One test file for each engine runs this, so that they run side by side.
  */
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { pluginNames } from "../../cmd/cni/names.ts";
 import { compareVersions, specVersions } from "../../spec/versions.ts";
 import type { Suite } from "../helpers/engines.ts";
+import { kernelLacks } from "../helpers/kernel.ts";
 import { TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import { callPlugin } from "../helpers/plugin.ts";
@@ -20,27 +21,65 @@ function own(network: TestNetwork): number {
 
 /**
  * A network on which a container has come and gone, so that what is shared and stays (the bridge, its gateway address, tables
- * without elements) is there before anything is compared.
+ * without elements) is there before anything is compared. It goes from test to test while they succeed, for each leaves it as
+ * it was; after a failure the next gets a new one.
  */
-async function usedNetwork(node: TestNode, row: PluginCase, engine: Suite, version: string): Promise<TestNetwork> {
-  await row.prepare?.(node);
-  const network = new TestNetwork(node, version, pluginsOf(row, engine));
-  const first = await network.container("first", row.ifName);
-  await network.add(first);
-  await network.del(first);
-  await first.sandbox.remove();
-  return network;
+class UsedNetwork {
+  private readonly create: () => Promise<TestNetwork>;
+  private network: TestNetwork | undefined;
+
+  constructor(row: PluginCase, engine: Suite, version: string) {
+    this.create = async () => {
+      const node = await TestNode.create();
+      await row.prepare?.(node);
+      const network = new TestNetwork(node, version, pluginsOf(row, engine));
+      const first = await network.container("first", row.ifName);
+      await network.add(first);
+      await network.del(first);
+      await first.sandbox.remove();
+      return network;
+    };
+  }
+
+  /** Runs one test on it. */
+  async use(test: (network: TestNetwork) => Promise<void>): Promise<void> {
+    const network = this.network ?? (await this.create());
+    this.network = undefined;
+    try {
+      await test(network);
+      this.network = network;
+    } finally {
+      if (this.network === undefined) await network.node.dispose();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.network?.node.dispose();
+  }
 }
 
 function newer(version: string, than: string): boolean {
   return compareVersions(version, than) >= 0;
 }
 
-/** Declares the tests of one engine. */
-export function lifeCycleMatrix(engine: Suite): void {
-  describe.each(pluginCases.filter((row) => pluginNames.includes(row.config.type)))("$name", (row) => {
-    const type = row.config.type;
+/** What a matrix is made of. */
+export interface MatrixScope {
+  readonly rows: readonly PluginCase[];
+  readonly versions: readonly string[];
+  /** In these versions the whole life is gone through; in the others ADD, CHECK and DEL, for only reading and printing differ. */
+  readonly wholly: readonly string[];
+}
 
+export const allVersions: readonly string[] = specVersions.map((each) => each.name);
+/** One version of each shape of results, and the one that brought CHECK. */
+export const shapeVersions: readonly string[] = ["0.2.0", "0.4.0", "1.1.0"];
+
+/** The rows of plugins that this build has. */
+export const presentRows: readonly PluginCase[] = pluginCases.filter((row) => pluginNames.includes(row.config.type));
+
+/** Declares what every plugin says of itself, whatever its configuration. */
+export function selfDescriptions(engine: Suite): void {
+  describe.each([...new Set(presentRows.map((row) => row.config.type))])("%s", (type) => {
     test("VERSION tells the versions and reads no configuration", async () => {
       await using node = await TestNode.create();
       const answer = (await callPlugin(node, engine, type, "VERSION", "", {})).expectSuccess();
@@ -56,26 +95,35 @@ export function lifeCycleMatrix(engine: Suite): void {
       expect(call.stderr).toMatch(new RegExp(`CNI ${type} plugin`));
       expect(call.stderr).toMatch(/CNI protocol versions supported: .*1\.1\.0/);
     });
+  });
+}
 
-    describe.each(specVersions.map((each) => each.name).filter((name) => newer(name, row.since)))("%s", (version) => {
-      test("ADD does what its result says, CHECK agrees, DEL leaves nothing, and so does a second DEL", async () => {
-        await using node = await TestNode.create();
-        const network = await usedNetwork(node, row, engine, version);
-        const container = await network.container("container", row.ifName);
-        const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [container.sandbox] });
-        const before = await look();
-        const result = await network.add(container);
-        expectResultShape(result, version);
-        if (row.works === "sandbox") await expectResultIsTrue(result, container.sandbox, container.ifName);
-        if (newer(version, "0.4.0")) await network.check(container);
-        await network.del(container);
-        expectSame(await look(), before);
-        await network.del(container);
-        expectSame(await look(), before, "the second DEL changes nothing");
+/** Declares the tests of one engine. */
+export function lifeCycleMatrix(engine: Suite, { rows, versions, wholly }: MatrixScope): void {
+  describe.each(rows)("$name", (row) => {
+    describe.each(versions.filter((name) => newer(name, row.since)))("%s", (version) => {
+      const used = new UsedNetwork(row, engine, version);
+      afterAll(async () => {
+        await used.dispose();
       });
 
-      // The slower engine takes the rest for one version of each shape: reading and printing is all that differs between them.
-      if (engine.name === "bun" && !["0.2.0", "0.4.0", "1.1.0"].includes(version)) return;
+      test("ADD does what its result says, CHECK agrees, DEL leaves nothing, and so does a second DEL", () =>
+        used.use(async (network) => {
+          const { node } = network;
+          const container = await network.container("container", row.ifName);
+          const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [container.sandbox] });
+          const before = await look();
+          const result = await network.add(container);
+          expectResultShape(result, version);
+          if (row.works === "sandbox") await expectResultIsTrue(result, container.sandbox, container.ifName);
+          if (newer(version, "0.4.0")) await network.check(container);
+          await network.del(container);
+          expectSame(await look(), before);
+          await network.del(container);
+          expectSame(await look(), before, "the second DEL changes nothing");
+        }));
+
+      if (!wholly.includes(version)) return;
 
       test("DEL of what was never added succeeds and changes nothing", async () => {
         await using node = await TestNode.create();
@@ -87,107 +135,105 @@ export function lifeCycleMatrix(engine: Suite): void {
         expectSame(await snapshot(node, { sandboxes: [container.sandbox] }), before, "DEL changes nothing");
       });
 
-      test("DEL leaves nothing when the sandbox is gone", async () => {
-        await using node = await TestNode.create();
-        const network = await usedNetwork(node, row, engine, version);
-        const before = await snapshot(node);
-        const container = await network.container("container", row.ifName);
-        await network.add(container);
-        await container.sandbox.remove();
-        await network.del(container);
-        await expectSameEventually(() => snapshot(node), before);
-      });
-
-      test("DEL leaves nothing on the host when the runtime gives no CNI_NETNS", async () => {
-        await using node = await TestNode.create();
-        const network = await usedNetwork(node, row, engine, version);
-        const before = await snapshot(node);
-        const container = await network.container("container", row.ifName);
-        await network.add(container);
-        await network.del(container, { netns: "" });
-        expectSame(await snapshot(node), before);
-        await container.sandbox.remove();
-        await network.del(container, { netns: undefined });
-        expectSame(await snapshot(node), before);
-      });
-
-      test("DEL leaves nothing when the runtime has lost the result", async () => {
-        await using node = await TestNode.create();
-        const network = await usedNetwork(node, row, engine, version);
-        const container = await network.container("container", row.ifName);
-        const before = await snapshot(node, { sandboxes: [container.sandbox] });
-        await network.add(container);
-        container.result = undefined;
-        await network.del(container);
-        expectSame(await snapshot(node, { sandboxes: [container.sandbox] }), before);
-      });
-
-      test("a second ADD of the same container disturbs nothing, whether it is refused or not", async () => {
-        await using node = await TestNode.create();
-        const network = await usedNetwork(node, row, engine, version);
-        const container = await network.container("container", row.ifName);
-        const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [container.sandbox] });
-        const before = await look();
-        await network.add(container, own(network));
-        const prevResult = container.result;
-        const result = (await network.addOne(own(network), container)).expectSuccess();
-        const added = await look();
-        container.result = prevResult;
-        const again = await network.addOne(own(network), container);
-        if (again.status !== 0) again.expectOrderlyFailure();
-        expectSame(await look(), added, "the second ADD changes nothing");
-        container.result = result;
-        await network.del(container);
-        expectSame(await look(), before);
-      });
-
-      test("two containers do not disturb each other", async () => {
-        await using node = await TestNode.create();
-        const network = await usedNetwork(node, row, engine, version);
-        const one = await network.container("one", row.ifName);
-        const two = await network.container("two", row.ifName);
-        const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [one.sandbox, two.sandbox] });
-        const before = await look();
-        await network.add(one);
-        const withOne = await look();
-        await network.add(two);
-        await network.del(two);
-        expectSame(await look(), withOne, "the first container's network is as it was");
-        if (newer(version, "0.4.0")) await network.check(one);
-        await network.del(one);
-        expectSame(await look(), before);
-      });
-
-      if (!newer(version, "0.4.0")) {
-        test("CHECK is refused: this version does not know it", async () => {
-          await using node = await TestNode.create();
-          const network = new TestNetwork(node, version, pluginsOf(row, engine));
-          (await network.checkOne(own(network), await network.container("container", row.ifName))).expectError(
-            1,
-            /CHECK/,
-          );
-        });
-      } else if (row.checkSeesNothing === undefined) {
-        test("CHECK notices that the container was deleted", async () => {
-          await using node = await TestNode.create();
-          const network = await usedNetwork(node, row, engine, version);
+      test("DEL leaves nothing when the sandbox is gone", () =>
+        used.use(async (network) => {
+          const { node } = network;
+          const before = await snapshot(node);
           const container = await network.container("container", row.ifName);
           await network.add(container);
+          await container.sandbox.remove();
           await network.del(container);
-          const error = (await network.checkOne(own(network), container)).expectOrderlyFailure();
-          expect(error.cniVersion).toBe(version);
-        });
+          await expectSameEventually(() => snapshot(node), before);
+        }));
+
+      test("DEL leaves nothing on the host when the runtime gives no CNI_NETNS", () =>
+        used.use(async (network) => {
+          const { node } = network;
+          const before = await snapshot(node);
+          const container = await network.container("container", row.ifName);
+          await network.add(container);
+          await network.del(container, { netns: "" });
+          expectSame(await snapshot(node), before);
+          await container.sandbox.remove();
+          await network.del(container, { netns: undefined });
+          expectSame(await snapshot(node), before);
+        }));
+
+      test("DEL leaves nothing when the runtime has lost the result", () =>
+        used.use(async (network) => {
+          const { node } = network;
+          const container = await network.container("container", row.ifName);
+          const before = await snapshot(node, { sandboxes: [container.sandbox] });
+          await network.add(container);
+          container.result = undefined;
+          await network.del(container);
+          expectSame(await snapshot(node, { sandboxes: [container.sandbox] }), before);
+        }));
+
+      test("a second ADD of the same container disturbs nothing, whether it is refused or not", () =>
+        used.use(async (network) => {
+          const { node } = network;
+          const container = await network.container("container", row.ifName);
+          const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [container.sandbox] });
+          const before = await look();
+          await network.add(container, own(network));
+          const prevResult = container.result;
+          const result = (await network.addOne(own(network), container)).expectSuccess();
+          const added = await look();
+          container.result = prevResult;
+          const again = await network.addOne(own(network), container);
+          if (again.status !== 0) again.expectOrderlyFailure();
+          expectSame(await look(), added, "the second ADD changes nothing");
+          container.result = result;
+          await network.del(container);
+          expectSame(await look(), before);
+        }));
+
+      test("two containers do not disturb each other", () =>
+        used.use(async (network) => {
+          const { node } = network;
+          const one = await network.container("one", row.ifName);
+          const two = await network.container("two", row.ifName);
+          const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [one.sandbox, two.sandbox] });
+          const before = await look();
+          await network.add(one);
+          const withOne = await look();
+          await network.add(two);
+          await network.del(two);
+          expectSame(await look(), withOne, "the first container's network is as it was");
+          if (newer(version, "0.4.0")) await network.check(one);
+          await network.del(one);
+          expectSame(await look(), before);
+        }));
+
+      if (!newer(version, "0.4.0")) {
+        test("CHECK is refused: this version does not know it", () =>
+          used.use(async (network) => {
+            (await network.checkOne(own(network), await network.container("container", row.ifName))).expectError(
+              1,
+              /CHECK/,
+            );
+          }));
+      } else if (row.checkSeesNothing === undefined) {
+        test("CHECK notices that the container was deleted", () =>
+          used.use(async (network) => {
+            const container = await network.container("container", row.ifName);
+            await network.add(container);
+            await network.del(container);
+            const error = (await network.checkOne(own(network), container)).expectOrderlyFailure();
+            expect(error.cniVersion).toBe(version);
+          }));
       }
 
       if (!newer(version, "1.1.0")) {
-        test.each(["GC", "STATUS"] as const)("%s is refused: this version does not know it", async (verb) => {
-          await using node = await TestNode.create();
-          const network = new TestNetwork(node, version, pluginsOf(row, engine));
-          (await network.call(own(network), verb, undefined, { "cni.dev/valid-attachments": [] })).expectError(
-            1,
-            new RegExp(verb),
-          );
-        });
+        test.each(["GC", "STATUS"] as const)("%s is refused: this version does not know it", (verb) =>
+          used.use(async (network) => {
+            (await network.call(own(network), verb, undefined, { "cni.dev/valid-attachments": [] })).expectError(
+              1,
+              new RegExp(verb),
+            );
+          }),
+        );
       } else {
         test("STATUS succeeds where an ADD would, before and after the first", async () => {
           await using node = await TestNode.create();
@@ -200,46 +246,61 @@ export function lifeCycleMatrix(engine: Suite): void {
           (await network.call(own(network), "STATUS")).expectSuccess();
         });
 
-        test("GC removes what is not alive and leaves what is", async () => {
-          await using node = await TestNode.create();
-          const network = await usedNetwork(node, row, engine, version);
-          const empty = await snapshot(node);
-          const survivor = await network.container("survivor", row.ifName);
-          await network.add(survivor);
-          const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [survivor.sandbox] });
-          const alone = await look();
-          const stale = await network.container("stale", row.ifName);
-          const gone = await network.container("gone", row.ifName);
-          await network.add(stale);
-          await network.add(gone);
-          await gone.sandbox.remove();
-          await network.gc([survivor, stale]);
-          if (newer(version, "0.4.0")) await network.check(stale);
-          await network.gc([survivor]);
-          await expectSameEventually(look, alone, "only the survivor is left");
-          await network.check(survivor);
-          await network.gc([survivor]);
-          expectSame(await look(), alone, "GC has nothing more to do");
-          await network.gc([]);
-          await expectSameEventually(() => snapshot(node), empty);
-        });
+        test("GC removes what is not alive and leaves what is", () =>
+          used.use(async (network) => {
+            const { node } = network;
+            const empty = await snapshot(node);
+            const survivor = await network.container("survivor", row.ifName);
+            await network.add(survivor);
+            const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [survivor.sandbox] });
+            const alone = await look();
+            const stale = await network.container("stale", row.ifName);
+            const gone = await network.container("gone", row.ifName);
+            await network.add(stale);
+            await network.add(gone);
+            await gone.sandbox.remove();
+            await network.gc([survivor, stale]);
+            if (newer(version, "0.4.0")) await network.check(stale);
+            await network.gc([survivor]);
+            await expectSameEventually(look, alone, "only the survivor is left");
+            await network.check(survivor);
+            await network.gc([survivor]);
+            expectSame(await look(), alone, "GC has nothing more to do");
+            await network.gc([]);
+            await expectSameEventually(() => snapshot(node), empty);
+          }));
 
-        test("GC of one network leaves another network's containers alone", async () => {
-          await using node = await TestNode.create();
-          const network = await usedNetwork(node, row, engine, version);
-          const container = await network.container("container", row.ifName);
-          await network.add(container);
-          const before = await snapshot(node, { sandboxes: [container.sandbox] });
-          const other = new TestNetwork(node, version, pluginsOf(row, engine), "othernet");
-          await other.gc([]);
-          expectSame(
-            await snapshot(node, { sandboxes: [container.sandbox] }),
-            before,
-            "the other network's GC changes nothing",
-          );
-          await network.check(container);
-        });
+        test("GC of one network leaves another network's containers alone", () =>
+          used.use(async (network) => {
+            const { node } = network;
+            const container = await network.container("container", row.ifName);
+            await network.add(container);
+            const before = await snapshot(node, { sandboxes: [container.sandbox] });
+            const other = new TestNetwork(node, version, pluginsOf(row, engine), "othernet");
+            await other.gc([]);
+            expectSame(
+              await snapshot(node, { sandboxes: [container.sandbox] }),
+              before,
+              "the other network's GC changes nothing",
+            );
+            await network.check(container);
+            await network.del(container);
+          }));
       }
     });
+  });
+}
+
+/** Declares what runs under this machine's own kernel; a row that it cannot run is skipped, for matrix-kernel.test.ts has it. */
+export function localMatrix(engine: Suite): void {
+  selfDescriptions(engine);
+  for (const row of presentRows) {
+    const lacks = kernelLacks(row.needs);
+    if (lacks !== "") test.skip(`${row.name}: ${lacks}; the row runs in a virtual machine`, () => {});
+  }
+  lifeCycleMatrix(engine, {
+    rows: presentRows.filter((row) => kernelLacks(row.needs) === ""),
+    versions: allVersions,
+    wholly: engine.name === "native" ? allVersions : shapeVersions,
   });
 }

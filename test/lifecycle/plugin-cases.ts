@@ -1,8 +1,9 @@
 /**
- * The plugins of the life-cycle tests, one row each: a new plugin joins by adding a row. `lifecycle/matrix.test.ts` puts every row
- * through all verbs, `lifecycle/faults.test.ts` through failures at every step.
+ * The plugins of the life-cycle tests, one row each: a new plugin joins by adding a row. matrix.ts puts every row through all
+ * verbs, faults.ts through failures at every step.
  */
 import type { Suite } from "../helpers/engines.ts";
+import type { KernelAbility } from "../helpers/kernel.ts";
 import type { NetworkPlugin, PluginConfig } from "../helpers/network.ts";
 import type { TestNode } from "../helpers/node.ts";
 
@@ -22,6 +23,8 @@ export interface PluginCase {
   readonly checkSeesNothing?: true;
   /** Makes what the configuration refers to on the node, such as a parent link. */
   readonly prepare?: (node: TestNode) => Promise<void>;
+  /** What a kernel may lack; under one that lacks it the row runs in a virtual machine. */
+  readonly needs?: KernelAbility;
 }
 
 const v4 = { type: "host-local", ranges: [[{ subnet: "10.22.0.0/24" }]], routes: [{ dst: "0.0.0.0/0" }] };

@@ -1,0 +1,161 @@
+/**
+ * Another kernel under the same tests: a virtual machine (test/vm/vmrun) in which the programs run that tests run, while the tests
+ * themselves stay outside, where they are not emulated. What a test asks for goes through a directory that both sides share.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CommandOptions, CommandResult } from "./command.ts";
+
+/** Emulated programs are some thirty times slower. */
+const SLOWNESS = 30;
+const DEFAULT_LIMIT_MS = 20_000;
+const BOOT_LIMIT_MS = 120_000;
+
+/** A program that goes on, here or in the machine. */
+export interface RunningProgram {
+  /** Its number where it runs; in the machine known once it has printed something. */
+  readonly pid: () => number;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly ended: Promise<void>;
+  readonly hasEnded: () => boolean;
+  readonly status: () => number;
+  readonly kill: (signal: NodeJS.Signals) => void;
+}
+
+export class Machine {
+  /** Seen at the same path inside and outside; the temporary files of tests belong here. */
+  readonly directory: string;
+  private readonly process: ChildProcess;
+  private readonly waiting = new Map<number, (status: number) => void>();
+  private socket: Socket | undefined;
+  private ready = false;
+  private last = 0;
+  private received = "";
+  private said = "";
+
+  private constructor(directory: string, process: ChildProcess) {
+    this.directory = directory;
+    this.process = process;
+    process.stderr?.on("data", (chunk: Buffer) => {
+      this.said += chunk.toString();
+    });
+  }
+
+  /** Boots a kernel of vmrun's, such as "bookworm", for `limitSeconds` at most. @throws Error with what the machine said */
+  static async boot(vmrun: string, kernel: string, limitSeconds: number): Promise<Machine> {
+    const directory = mkdtempSync(join(process.env["TMPDIR"] ?? "/tmp", "ferrule-machine-"));
+    const port = join(directory, "port");
+    const options = ["-k", kernel, "-t", String(limitSeconds), "-s", port, "-w", directory];
+    const child = spawn(vmrun, [...options, "--", join(vmrun, "../serve"), directory], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const machine = new Machine(directory, child);
+    await machine.connect(port);
+    return machine;
+  }
+
+  private async connect(port: string): Promise<void> {
+    const deadline = performance.now() + BOOT_LIMIT_MS;
+    const check = (): void => {
+      if (this.process.exitCode !== null || performance.now() > deadline)
+        throw new Error(`the virtual machine does not start: ${this.said}`);
+    };
+    for (; !existsSync(port); await sleep(20)) check();
+    this.socket = connect(port);
+    this.socket.on("error", () => {});
+    this.socket.on("data", (chunk: Buffer) => this.hear(chunk.toString()));
+    for (; !this.ready; await sleep(20)) check();
+    this.process.on("exit", () => {
+      for (const resolve of this.waiting.values()) resolve(255);
+    });
+  }
+
+  private hear(text: string): void {
+    const lines = (this.received + text).split("\n");
+    this.received = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line === "ready") this.ready = true;
+      const [number = "", status = ""] = line.split(" ");
+      this.waiting.get(Number(number))?.(Number(status));
+      this.waiting.delete(Number(number));
+    }
+  }
+
+  /** Starts a program there. */
+  start(argv: readonly string[], options: CommandOptions = {}): RunningProgram {
+    this.last += 1;
+    const number = this.last;
+    const file = (suffix: string): string => join(this.directory, `${number}.${suffix}`);
+    const clean =
+      options.env === undefined ? [] : ["env", "-i", ...Object.entries(options.env).map(([k, v]) => `${k}=${v}`)];
+    writeFileSync(file("in"), options.stdin ?? "");
+    writeFileSync(file("sh"), `echo $BASHPID >${number}.pid\nexec ${[...clean, ...argv].map(quoted).join(" ")}\n`);
+    let status: number | undefined;
+    const ended = new Promise<void>((resolve) => {
+      this.waiting.set(number, (value) => {
+        status = value;
+        resolve();
+      });
+    });
+    this.socket?.write(`${number}\n`);
+    return {
+      pid: () => Number(readFileSync(file("pid"), "utf8")),
+      stdout: () => (existsSync(file("out")) ? readFileSync(file("out"), "utf8") : ""),
+      stderr: () => (existsSync(file("err")) ? readFileSync(file("err"), "utf8") : ""),
+      ended,
+      hasEnded: () => status !== undefined,
+      status: () => status ?? 255,
+      kill: (signal) => {
+        this.start(["kill", `-${signal.replace("SIG", "")}`, readFileSync(file("pid"), "utf8").trim()]);
+      },
+    };
+  }
+
+  /** Runs a program there to its end. @throws Error when it takes too long */
+  async run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    const begin = performance.now();
+    const program = this.start(argv, options);
+    const limitMs = (options.timeoutMs ?? DEFAULT_LIMIT_MS) * SLOWNESS;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${argv.join(" ")} took longer than ${limitMs} ms`)), limitMs);
+    });
+    await Promise.race([program.ended, late]);
+    clearTimeout(timer);
+    const command = argv.join(" ");
+    const status = program.status();
+    return { command, status, stdout: program.stdout(), stderr: program.stderr(), wallMs: performance.now() - begin };
+  }
+
+  /** Ends it with all that runs there. */
+  async stop(): Promise<void> {
+    this.socket?.destroy();
+    const gone = new Promise((resolve) => this.process.once("exit", resolve));
+    if (this.process.exitCode === null) {
+      this.process.kill("SIGTERM");
+      await gone;
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+let current: Machine | undefined;
+
+/** From now on, this file's programs run in that machine; `undefined` brings them back. */
+export function useMachine(machine: Machine | undefined): void {
+  current = machine;
+}
+
+/** Where programs run now; `undefined` is here. */
+export function currentMachine(): Machine | undefined {
+  return current;
+}
