@@ -4,11 +4,19 @@ import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { sha512 } from "../codec/sha512.ts";
 import { KernelError } from "../linux/errno.ts";
 import { createVeth } from "../netlink/create-link.ts";
-import { changeLink, deleteLink, findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
+import {
+  changeLink,
+  deleteLink,
+  findLink,
+  findLinkByIndex,
+  generateNoAddresses,
+  type Link,
+  listLinks,
+} from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { type Attachment, keyOfTag } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
-import { ensureSysctl, writeSysctls } from "../sysctl/sysctl.ts";
+import { ensureSysctl, writeSysctl, writeSysctls } from "../sysctl/sysctl.ts";
 import { nameTaken } from "./name-taken.ts";
 
 /** Names tried for the host's end before giving up: each collides with a probability of 1 to 2³². */
@@ -44,7 +52,8 @@ export function connectVeth(
   undo.push("remove the host's end", () => removeHostEnd(host, attachment));
   const name = createNamed(host, sandbox, attachment, options);
   const created = findRequired(host, name);
-  prepareHostEnd(host, name);
+  if (options.masterIndex === undefined) prepareHostEnd(host, name);
+  else preparePort(host, created);
   changeLink(host, created, { alias: attachment.tag, up: true, masterIndex: options.masterIndex });
   return { host: created, container: findRequired(sandbox, attachment.ifName) };
 }
@@ -134,6 +143,15 @@ export function prepareHostEnd(host: NetworkStack, name: string): void {
     [`net/ipv6/conf/${name}/accept_ra`, "0"],
     [`net/ipv6/conf/${name}/accept_dad`, "0"],
   ]);
+}
+
+/**
+ * Before the host's end is up, where it is a bridge's port: no addresses at all, for none would ever be reached. Forwarding of IPv6
+ * would make the kernel keep one more for each of them, whose memory alone has the link's removal wait for another grace period.
+ */
+function preparePort(host: NetworkStack, end: Link): void {
+  generateNoAddresses(host, end);
+  writeSysctl(host.namespace, `net/ipv6/conf/${end.name}/accept_ra`, "0");
 }
 
 /** The host's end of a pair, `undefined` when it is elsewhere or `end` is no veth. */

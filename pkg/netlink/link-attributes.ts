@@ -41,6 +41,17 @@ export const linkInfoAttributes = attributes({
   portData: nested(5),
 });
 
+/** IFLA_AF_SPEC in messages of no family of their own: what a link is to each address family, by AF_* */
+export const familyAttributes = attributes({
+  inet6: nested(10),
+});
+
+/** linux/if_link.h, IFLA_INET6_* */
+export const inet6Attributes = attributes({
+  /** IN6_ADDR_GEN_MODE_*: how the link comes by addresses that nobody gave it; 1 is not at all. */
+  generationMode: attribute(8, u8),
+});
+
 /** linux/if_link.h, IFLA_BR_*. Times in 1/100 s. */
 export const bridgeAttributes = attributes({
   forwardDelay: attribute(1, u32),

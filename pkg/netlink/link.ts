@@ -7,7 +7,7 @@ import { KernelError } from "../linux/errno.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import { Attributes } from "./attributes.ts";
 import { AF_UNSPEC } from "./family.ts";
-import { linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
+import { familyAttributes, inet6Attributes, linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
 import { type Message, messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
@@ -166,6 +166,27 @@ export function encodeChange(index: number, change: LinkChange): Uint8Array {
 function flagChange(bit: number, wanted: boolean | undefined): { readonly flags: number; readonly mask: number } {
   if (wanted === undefined) return { flags: 0, mask: 0 };
   return { flags: wanted ? bit : 0, mask: bit };
+}
+
+/** IN6_ADDR_GEN_MODE_NONE */
+const GENERATE_NONE = 1;
+
+/**
+ * Keeps the kernel from giving a link IPv6 addresses by itself; those that it has stay. Idempotent, and nothing is done where
+ * the link does not know IPv6. @throws KernelError
+ */
+export function generateNoAddresses(stack: NetworkStack, link: Link): void {
+  const inet6 = new Attributes().set(inet6Attributes.generationMode, GENERATE_NONE);
+  const content = new Attributes().set(
+    linkAttributes.familyOptions,
+    new Attributes().set(familyAttributes.inet6, inet6),
+  );
+  try {
+    const body = messageBody(linkHeader(link.index), content);
+    stack.route.request(`switch off automatic addresses of ${link.name}`, linkMessage.set, 0, body);
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.errno !== "EAFNOSUPPORT") throw error;
+  }
 }
 
 /** Deletes a link, and with one end of a veth pair the other; whether it was there. @throws KernelError */

@@ -45,6 +45,18 @@ describe.each(engines)("$name", (engine) => {
     expect(await echoes(without, engine, false)).toEqual([]);
   });
 
+  test("the port has no addresses of its own, not even where the host forwards IPv6", async () => {
+    await using node = await TestNode.create();
+    const network = bridgeNetwork(node, engine, { isGateway: true, ipam: dual });
+    const one = await network.container("one");
+    await network.add(one);
+    await expectAnswer(one.sandbox, "2001:db8:22::1");
+    const port = (await portOf(node, one)).ifname;
+    expect((await node.ip("address", "show", "dev", port))[0]?.["addr_info"]).toEqual([]);
+    const anycast = await node.exec(["cat", "/proc/net/anycast6"]);
+    expect(anycast.split("\n").filter((line) => line.includes(port))).toEqual([]);
+  });
+
   test("isolated containers reach the gateway and not each other", async () => {
     await using node = await TestNode.create();
     const network = bridgeNetwork(node, engine, { portIsolation: true, isGateway: true, ipam: dual });
