@@ -1,6 +1,7 @@
 /** Every name that the executable answers to: it is hard-linked under each in the plugin directory. */
 export const pluginNames: readonly string[] = [
   "bridge",
+  "dummy",
   "host-local",
   "ipvlan",
   "loopback",
@@ -9,5 +10,6 @@ export const pluginNames: readonly string[] = [
   "ptp",
   "static",
   "tap",
+  "vlan",
 ];
 export const toolNames: readonly string[] = ["cnitool"];

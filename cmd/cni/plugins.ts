@@ -3,12 +3,14 @@ import { hostLocal } from "../../ipam/host-local/host-local.ts";
 import { staticIpam } from "../../ipam/static/static.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { bridge } from "../../plugins/bridge/bridge.ts";
+import { dummy } from "../../plugins/dummy/dummy.ts";
 import { ipvlan } from "../../plugins/ipvlan/ipvlan.ts";
 import { loopback } from "../../plugins/loopback/loopback.ts";
 import { macvlan } from "../../plugins/macvlan/macvlan.ts";
 import { portmap } from "../../plugins/portmap/portmap.ts";
 import { ptp } from "../../plugins/ptp/ptp.ts";
 import { tap } from "../../plugins/tap/tap.ts";
+import { vlan } from "../../plugins/vlan/vlan.ts";
 
 /** The plugin of that name, or `undefined`. */
 export function findOwnPlugin(name: string): Plugin | undefined {
@@ -29,8 +31,12 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return staticIpam();
     case "portmap":
       return portmap();
+    case "dummy":
+      return dummy();
     case "tap":
       return tap();
+    case "vlan":
+      return vlan();
     default:
       return undefined;
   }

@@ -126,7 +126,9 @@ export function refusedByParent(error: KernelError, kind: string, parent: Parent
 function remedy(error: KernelError, kind: string, parent: string): string {
   switch (error.errno) {
     case "EOPNOTSUPP":
-      return `this kernel has no ${kind}: load its module (modprobe ${kind}), or use a kernel that has it`;
+      return kind === "vlan"
+        ? `${parent} takes no VLANs, or this kernel has none: load its module (modprobe 8021q)`
+        : `this kernel has no ${kind}: load its module (modprobe ${kind}), or use a kernel that has it`;
     case "EBUSY":
       return `${parent} is a port of a bridge or bond, or carries links of another kind: macvlan and ipvlan share no parent`;
     case "EINVAL":
@@ -154,12 +156,15 @@ export function verifyParent(place: ParentPlace, name: string, link: Link): void
   if (!below.up) throw drift(`parent ${name} of ${link.name} is down`, `bring it up: ip link set ${name} up`);
 }
 
-/** Whether a link is on this parent. A macvlan on a macvlan, or an ipvlan on an ipvlan, is really on the link below that. */
+/** Kinds of which one on another is really on the link below that. */
+const flatKinds: readonly string[] = ["macvlan", "ipvlan"];
+
+/** Whether a link is on this parent. */
 function isOn(link: Link, parent: Parent): boolean {
   const below = parent.link;
   const isSeenBeside = link.linkNamespaceId === undefined;
   if (link.linkIndex === below.index && isSeenBeside === parent.inContainer) return true;
-  if (below.kind !== link.kind || link.linkIndex !== below.linkIndex) return false;
+  if (!flatKinds.includes(link.kind) || below.kind !== link.kind || link.linkIndex !== below.linkIndex) return false;
   // From within one namespace, the ids of others are the same for both.
   return parent.inContainer ? link.linkNamespaceId === below.linkNamespaceId : !isSeenBeside;
 }

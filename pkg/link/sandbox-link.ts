@@ -30,6 +30,8 @@ export interface SandboxLinkSpec {
   readonly mac?: string | undefined;
   /** The link below; a dummy has none. */
   readonly parent?: Parent | undefined;
+  /** What its parent can have once only, wherever that is: "VLAN 100 of eth0". */
+  readonly unique?: string | undefined;
 }
 
 /**
@@ -56,6 +58,8 @@ export function createInSandbox(
     if (!(error instanceof KernelError)) throw error;
     if (error.errno === "EEXIST") {
       made.isOurs = false;
+      const { unique } = spec;
+      if (unique !== undefined && findLink(sandbox, attachment.ifName) === undefined) throw existsElsewhere(unique);
       throw nameTaken(attachment.ifName);
     }
     throw refusedByParent(error, spec.kind, spec.parent);
@@ -71,7 +75,15 @@ class Made {
   isOurs = true;
 }
 
-/** @throws KernelError; EEXIST when the name is taken in the sandbox */
+function existsElsewhere(what: string): CniError {
+  return new CniError(
+    ErrorCode.Taken,
+    `${what} exists already, in another namespace perhaps: the kernel has each once, wherever it is`,
+    "find it: ip -d link show type vlan; ip -all netns exec ip -d link show type vlan",
+  );
+}
+
+/** @throws KernelError; EEXIST when the name is taken in the sandbox, or the parent has one such link already */
 function create(host: NetworkStack, sandbox: NetworkStack, attachment: Attachment, spec: SandboxLinkSpec): void {
   const { kind, data, mtu, mac, parent } = spec;
   const own: LinkSpec = { name: attachment.ifName, kind, data, mtu, mac, parentIndex: parent?.link.index };

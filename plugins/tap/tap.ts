@@ -4,6 +4,7 @@
  *   sandbox[eth0]──/dev/net/tun──program                  or, as a port:   sandbox[br0]──[eth0]──/dev/net/tun──program
  */
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
+import { interfaceResult } from "../../pkg/ipam-client/interface-result.ts";
 import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
@@ -23,7 +24,7 @@ import {
 } from "../../pkg/skel/plugin.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
 import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts";
-import { describeInterface, emptyResult, type IpConfig, type Result } from "../../spec/result.ts";
+import { emptyResult, type Result } from "../../spec/result.ts";
 import { config, type TapConfig } from "./config.ts";
 import { createTap, isTap, openDevice, removeTap, requireFreeName, requireSelinux } from "./tap-link.ts";
 
@@ -45,7 +46,7 @@ function add({ config, attachment, environment, delegates, sandbox, undo }: Add<
   const created = findCreated(stack, attachment.ifName);
   const mtu = config.mtu === 0 ? undefined : config.mtu;
   changeLink(stack, created, { mac, mtu, alias: attachment.tag, masterIndex: bridge?.index });
-  const result = describe(findCreated(stack, attachment.ifName), leased, sandbox.path);
+  const result = interfaceResult(sandbox, findCreated(stack, attachment.ifName), leased);
   if (config.ipamType === "") {
     changeLink(stack, created, { up: true });
   } else {
@@ -78,13 +79,6 @@ function findCreated(sandbox: NetworkStack, name: string): Link {
     `interface ${name} vanished while it was being set up`,
     "something else removes interfaces in the container",
   );
-}
-
-function describe(link: Link, leased: Result, sandboxPath: string): Result {
-  const ips: IpConfig[] = [];
-  for (const ip of leased.ips) ips.push({ address: ip.address, gateway: ip.gateway, interface: 0 });
-  const interfaces = [describeInterface(link.name, link.mac, link.mtu, sandboxPath)];
-  return { interfaces, ips, routes: leased.routes, dns: leased.dns };
 }
 
 /** Interface first, address last: an address is never free while an interface still has it. */

@@ -1,0 +1,29 @@
+/** vlan's configuration: every key once. */
+import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
+import { readSixPolicy, type SixPolicy } from "../../pkg/ipam-client/shared-segment.ts";
+import type { Keys } from "../../spec/keys.ts";
+
+const LAST_VLAN = 4094;
+const LARGEST_MTU = 65535;
+
+export interface VlanConfig {
+  readonly master: string;
+  readonly vlanId: number;
+  /** Bytes; 0 takes the parent's. */
+  readonly mtu: number;
+  readonly linkInContainer: boolean;
+  /** Empty: no addresses, a layer-2 network. */
+  readonly ipamType: string;
+  readonly ipv6: SixPolicy;
+  readonly dns: DnsConfig;
+}
+
+export const config = (keys: Keys): VlanConfig => ({
+  master: keys.requiredText("master", "the parent: the interface whose frames carry the tag"),
+  vlanId: keys.integer("vlanId", 0, "the VLAN; 0 tags frames with a priority alone", 0, LAST_VLAN),
+  mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, LARGEST_MTU),
+  linkInContainer: keys.flag("linkInContainer", false, "the parent is in the container, not on the host"),
+  ipamType: readIpamType(keys, "address management; without it the network is layer 2 only"),
+  ipv6: readSixPolicy(keys),
+  dns: readDns(keys),
+});
