@@ -7,10 +7,19 @@ import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSyn
  */
 export function replaceFile(path: string, text: string, mode: number): void {
   const slash = path.lastIndexOf("/");
-  const directory = slash < 0 ? "." : path.slice(0, slash + 1);
-  const fresh = `${slash < 0 ? "" : directory}.${path.slice(slash + 1)}.new`;
-  replace(path, text, mode, fresh, true);
-  syncDirectory(directory);
+  replace(path, text, mode, unfinished(path), true);
+  syncDirectory(slash < 0 ? "." : path.slice(0, slash + 1));
+}
+
+/** Removes what a killed `replaceFile` of `path` has left beside it; absence is success. @throws file errors */
+export function removeUnfinished(path: string): void {
+  rmSync(unfinished(path), { force: true });
+}
+
+/** Where the new content of `path` is until it is complete. */
+function unfinished(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return `${path.slice(0, slash + 1)}.${path.slice(slash + 1)}.new`;
 }
 
 /**
