@@ -15,10 +15,17 @@ export class JsonMembers {
     return members;
   }
 
-  /** Sets a member to JSON text, in the place of all that have its name in whatever case: plugins read names without regard to it. */
+  /** Sets a member to JSON text, last, instead of all that have its name in whatever case: plugins read names without regard to it. */
   set(name: string, json: string): JsonMembers {
     this.remove(name);
     this.append(name, json);
+    return this;
+  }
+
+  /** Sets a member to a text and puts it before all others. */
+  lead(name: string, text: string): JsonMembers {
+    this.set(name, JSON.stringify(text));
+    this.names = [name, ...this.names.slice(0, -1)];
     return this;
   }
 

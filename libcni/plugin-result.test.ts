@@ -12,6 +12,11 @@ test("a result without a version has the configuration's, and null is an empty o
   expect(JSON.parse(readPrinted("null", "0.3.1", "it"))).toEqual({ cniVersion: "0.3.1" });
 });
 
+test("a result begins with its version, as the reference prints it", () => {
+  expect(readPrinted('{"dns":{},"ips":[]}', "0.4.0", "it")).toBe('{"cniVersion":"0.4.0","dns":{},"ips":[]}');
+  expect(readPrinted('{"dns":{},"CNIVersion":"1.0.0"}', "1.0.0", "it")).toBe('{"cniVersion":"1.0.0","dns":{}}');
+});
+
 test("a result of another version is converted", () => {
   expect(JSON.parse(readPrinted(newest, "1.1.0", "it"))).toMatchObject({ cniVersion: "1.1.0" });
   const old = JSON.parse(convertCached(newest, "0.4.0"));

@@ -40,7 +40,7 @@ function toVersion(value: unknown, cniVersion: string, subject: string): string 
   const own = object.get("cniVersion");
   const ownVersion = typeof own === "string" && own !== "" ? own : cniVersion;
   const result = parseResult(value, ownVersion, subject);
-  if (ownVersion === cniVersion) return JsonMembers.of(object).setText("cniVersion", cniVersion).toString();
+  if (ownVersion === cniVersion) return JsonMembers.of(object).lead("cniVersion", cniVersion).toString();
   const converted: unknown = JSON.parse(renderResult(result, cniVersion));
   return JSON.stringify(converted);
 }

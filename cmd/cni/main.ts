@@ -4,9 +4,10 @@
  *   ferrule bridge                 → the same
  *   cnitool, ferrule cnitool       → the tool
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { lastWords, writeAll } from "#system";
 import { AttachmentCache } from "../../libcni/cache.ts";
+import { isSameFile } from "../../pkg/invoke/find-plugin.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
 import { attachCommand, attachOnStdin } from "../../pkg/linux/tap-device.ts";
 import { armTermination } from "../../pkg/linux/termination.ts";
@@ -17,6 +18,7 @@ import { Environment } from "../../spec/environment.ts";
 import { CniError, ErrorCode, renderError } from "../../spec/errors.ts";
 import { newestVersion, versionsSince } from "../../spec/versions.ts";
 import { cnitool } from "../cnitool/cnitool.ts";
+import { pluginNames, toolNames } from "./names.ts";
 import { findOwnPlugin } from "./plugins.ts";
 import { version } from "./version.ts";
 
@@ -77,11 +79,17 @@ function runTool(words: readonly string[]): Outcome {
   armTermination(deadlineSeconds(environment) * 1000);
   return cnitool(words, {
     environment,
-    workingDirectory: process.cwd(),
+    workingDirectory: (): string => workingDirectory(environment),
     runInProcess,
     warn: (line: string): void => print(2, `cnitool: ${line}\n`),
     cache: new AttachmentCache(),
   });
+}
+
+/** As the shell calls it where it does (PWD), as in the reference. process.cwd() aborts natively where the directory is gone. */
+function workingDirectory(environment: Environment): string {
+  const named = environment.get("PWD");
+  return named.startsWith("/") && isSameFile(named, ".") ? named : realpathSync(".");
 }
 
 function finish(outcome: Outcome): number {
@@ -120,7 +128,8 @@ function run(): number {
   if (name === attachCommand) return attachOnStdin(words.slice(2));
   const plugin = findOwnPlugin(name);
   if (plugin === undefined) {
-    print(2, `ferrule v${version}: no plugin is called "${name === "" ? startedAs : name}"\n`);
+    const names = [...pluginNames, ...toolNames].join(", ");
+    print(2, `ferrule v${version}: no plugin is called "${name === "" ? startedAs : name}"; it is one of ${names}\n`);
     return 1;
   }
   const environment = ownEnvironment();

@@ -15,7 +15,7 @@ writeFileSync(join(directory, "net.conflist"), '{"cniVersion":"1.0.0","name":"ne
 function run(words: string, variables: Record<string, string> = {}): Outcome {
   return cnitool(words === "" ? [] : words.split(" "), {
     environment: new Environment(Object.entries({ NETCONFPATH: directory, CNI_PATH: directory, ...variables })),
-    workingDirectory: "/srv",
+    workingDirectory: (): string => "/srv",
     runInProcess: (): Outcome | undefined => undefined,
     warn: (): void => {},
     cache: new AttachmentCache(directory),

@@ -13,14 +13,15 @@ import { sha512 } from "../../pkg/codec/sha512.ts";
 import type { RunInProcess } from "../../pkg/invoke/invoke.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
 import type { Environment } from "../../spec/environment.ts";
-import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import { parseObject } from "../../spec/json.ts";
 import { type CommandLine, readCommandLine, UsageError, usage } from "./command-line.ts";
 
 /** What cnitool needs from the process around it. */
 export interface CnitoolSurroundings {
   readonly environment: Environment;
-  readonly workingDirectory: string;
+  /** Asked for a relative path alone. @throws file errors where the directory is gone */
+  readonly workingDirectory: () => string;
   readonly runInProcess: RunInProcess;
   readonly warn: (line: string) => void;
   readonly cache: AttachmentCache;
@@ -82,7 +83,7 @@ function variable(environment: Environment, name: string, fallback: string): str
 
 function attachmentOf(line: CommandLine, surroundings: CnitoolSurroundings): Attachment {
   const { environment, workingDirectory } = surroundings;
-  const netns = absolutePath(line.netns, workingDirectory);
+  const netns = fromRoot(line.netns, workingDirectory);
   const ifName = line.ifName === "" ? variable(environment, "CNI_IFNAME", DEFAULT_IFNAME) : line.ifName;
   const capabilities = environment.get("CAP_ARGS");
   return {
@@ -97,6 +98,21 @@ function attachmentOf(line: CommandLine, surroundings: CnitoolSurroundings): Att
 /** `cnitool-` and the first 10 bytes of the path's SHA-512 in hexadecimal, as the reference's cnitool has it. */
 export function containerIdOf(netns: string): string {
   return `cnitool-${sha512(new TextEncoder().encode(netns)).slice(0, 20)}`;
+}
+
+function fromRoot(path: string, workingDirectory: () => string): string {
+  if (path === "" || path.startsWith("/")) return absolutePath(path, "/");
+  let directory = "";
+  try {
+    directory = workingDirectory();
+  } catch (error) {
+    throw new CniError(
+      ErrorCode.InvalidEnvironment,
+      `cannot find ${path} from the working directory: ${messageOf(error)}`,
+      "change to a directory that is there, or give the whole path",
+    );
+  }
+  return absolutePath(path, directory);
 }
 
 /** The path from the root on, without empty, `.` and `..` parts. */

@@ -203,6 +203,22 @@ describe.each(engines)("$name", (suite) => {
     expect(await cnitool.leftovers()).toEqual([]);
   });
 
+  const bunRefuses = suite.name === "bun" ? " (Bun itself refuses to start there)" : "";
+  test.skipIf(bunRefuses !== "")(
+    `a working directory that is gone matters to relative paths alone${bunRefuses}`,
+    async () => {
+      await using node = await TestNode.create();
+      const cnitool = new Cnitool(node, suite);
+      const sandbox = await node.sandbox();
+      await cnitool.configure("net.conflist", bridgeWith());
+      const nowhere = ["sh", "-c", 'cd "$(mktemp -d)" && rmdir "$PWD" && exec "$@"', "sh"];
+      expect(await cnitool.run(["add", "net", sandbox.path], {}, nowhere)).toMatchObject({ status: 0, stderr: "" });
+      const { status, stderr } = await cnitool.run(["del", "net", "blue"], {}, nowhere);
+      expect(stderr).toMatch(/^cannot find blue from the working directory: .*; change to a directory that is there/);
+      expect(status).toBe(1);
+    },
+  );
+
   test("SIGTERM during add has everything taken back", async () => {
     await using node = await TestNode.create();
     const cnitool = new Cnitool(node, suite);
