@@ -144,8 +144,9 @@ function plainLines(text: string): string[] {
 const silent =
   /^num_[rt]x_queues$|^g[sr]o_|^tso_|^inet6_addr_gen|^mcast_|^multicast_|^nf_call_|^group_(fwd|addr)|^m(in|ax)_mtu$|_(id|port|cost)$|flood$|^addr_info$/;
 
-/** Members that the kernel changes by itself. */
-const restless = /timer|^topology_change|^operstate$|life_time$|^tentative$|^flags$|^link_netnsid$|^expires$|^used$/;
+/** Members that the kernel changes by itself: promiscuity counts what is on top of a link, wherever that is. */
+const restless =
+  /timer|^promiscuity$|^topology_change|^operstate$|life_time$|^tentative$|^flags$|^link_netnsid$|^expires$|^used$/;
 
 function stable(row: JsonRow): string {
   return JSON.stringify(row, (key, value) => {

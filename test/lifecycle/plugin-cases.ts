@@ -42,6 +42,12 @@ const mappings = (index: number): object => ({
   ],
 });
 
+/** A parent link. What is at its other end is down: nobody waits for duplicates of IPv6 addresses, a second each time. */
+const uplink = async (node: TestNode): Promise<void> => {
+  await node.exec(["ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far"]);
+  await node.exec(["ip", "link", "set", "uplink", "up"]);
+};
+
 export const pluginCases: readonly PluginCase[] = [
   { name: "loopback", since: "0.1.0", config: { type: "loopback" }, works: "sandbox", ifName: "lo" },
   { name: "host-local", since: "0.1.0", config: { type: "host-local", ipam: v4 }, works: "host" },
@@ -71,6 +77,36 @@ export const pluginCases: readonly PluginCase[] = [
     works: "sandbox",
   },
   { name: "ptp", since: "0.1.0", config: { type: "ptp", ipam: v4 }, works: "sandbox" },
+  {
+    name: "macvlan, both families",
+    since: "0.1.0",
+    config: { type: "macvlan", master: "uplink", ipam: dual },
+    works: "sandbox",
+    prepare: uplink,
+  },
+  {
+    name: "macvlan without IPAM",
+    since: "0.3.0",
+    config: { type: "macvlan", master: "uplink", mode: "private" },
+    works: "sandbox",
+    prepare: uplink,
+  },
+  {
+    name: "ipvlan, both families",
+    since: "0.1.0",
+    config: { type: "ipvlan", master: "uplink", ipam: dual },
+    works: "sandbox",
+    needs: "ipvlan",
+    prepare: uplink,
+  },
+  {
+    name: "ipvlan without IPAM",
+    since: "0.3.0",
+    config: { type: "ipvlan", master: "uplink", mode: "l3" },
+    works: "sandbox",
+    needs: "ipvlan",
+    prepare: uplink,
+  },
   {
     name: "ptp, both families, nftables masquerade",
     since: "0.1.0",
