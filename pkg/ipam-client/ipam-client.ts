@@ -25,9 +25,13 @@ function addOrRelease(delegates: Delegates, type: string): Result {
   try {
     return delegates.add(type);
   } catch (error) {
+    if (!(error instanceof CniError)) {
+      releaseFailure(delegates, type);
+      throw error;
+    }
     const failure = releaseFailure(delegates, type);
-    if (failure !== "" && error instanceof CniError) throw error.withDetails(failure);
-    throw error;
+    if (failure === "") throw error;
+    throw error.withDetails(failure === error.words ? "its DEL fails likewise" : `DEL of ${type} failed too: ${failure}`);
   }
 }
 
@@ -36,6 +40,6 @@ function releaseFailure(delegates: Delegates, type: string): string {
     delegates.del(type);
     return "";
   } catch (failure) {
-    return `DEL of ${type} failed too: ${messageOf(failure)}`;
+    return messageOf(failure);
   }
 }

@@ -4,17 +4,28 @@
  */
 import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { Keys } from "../../spec/keys.ts";
-import { describeInterface, type IpConfig, noDns, type Result } from "../../spec/result.ts";
+import { emptyResult, type Result } from "../../spec/result.ts";
+import type { Delegates } from "../invoke/delegates.ts";
 import { announceAddresses } from "../link/announce.ts";
 import { isFileError } from "../linux/errno.ts";
-import { changeLink, type Link } from "../netlink/link.ts";
+import { changeLink, deleteLink, type Link } from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import type { Sandbox } from "../skel/sandbox.ts";
+import type { Undo } from "../skel/undo.ts";
 import { ensureSysctl, writeSysctls } from "../sysctl/sysctl.ts";
 import { configureInterface } from "./configure-interface.ts";
+import { interfaceResult } from "./interface-result.ts";
+import { requestAddresses } from "./ipam-client.ts";
 
 /** `assigned`: only where IPAM gives an address of it. `automatic`: as the kernel does for any interface. */
 export type SixPolicy = "assigned" | "automatic";
+
+/** What a plugin's configuration says of it. */
+export interface SegmentConfig {
+  /** Empty: no addresses. */
+  readonly ipamType: string;
+  readonly ipv6: SixPolicy;
+}
 
 export function readSixPolicy(keys: Keys): SixPolicy {
   return keys.oneOf(
@@ -49,20 +60,38 @@ export function prepareSharedSegment(stack: NetworkStack, link: Link, six: SixPo
  * @throws CniError 101 when another host has an IPv6 address; KernelError
  */
 export function configureOnSegment(sandbox: Sandbox, link: Link, leased: Result): Result {
-  const ips: IpConfig[] = [];
-  for (const { address, gateway } of leased.ips) ips.push({ address, gateway, interface: 0 });
-  const interfaces = [describeInterface(link.name, link.mac, link.mtu, sandbox.path)];
-  const result: Result = { interfaces, ips, routes: leased.routes, dns: leased.dns };
+  const result = interfaceResult(sandbox, link, leased);
   configureInterface(sandbox.stack, link, result, { detectDuplicates: true });
   announceAddresses(sandbox.stack, link);
   return result;
 }
 
+/**
+ * Connects a new link that is down: with the addresses of the IPAM plugin, or without one as a layer-2 network's, whose addresses are the
+ * container's own business, and so is IPv6. The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp).
+ * @throws CniError, KernelError as requestAddresses and configureOnSegment
+ */
+export function connectToSegment(
+  delegates: Delegates,
+  sandbox: Sandbox,
+  link: Link,
+  config: SegmentConfig,
+  undo: Undo,
+): Result {
+  if (config.ipamType === "") return bringUpWithoutAddresses(sandbox, link);
+  prepareSharedSegment(sandbox.stack, link, config.ipv6);
+  const leased = requestAddresses(delegates, config.ipamType, undo);
+  // Taken back before the addresses are: nobody may get one that an interface still has.
+  undo.push(`remove ${link.name}`, () => {
+    deleteLink(sandbox.stack, link);
+  });
+  return configureOnSegment(sandbox, link, leased);
+}
+
 /** A layer-2 network's interface, up; its addresses are the container's own business, and so is IPv6. */
 export function bringUpWithoutAddresses(sandbox: Sandbox, link: Link): Result {
   changeLink(sandbox.stack, link, { up: true });
-  const interfaces = [describeInterface(link.name, link.mac, link.mtu, sandbox.path)];
-  return { interfaces, ips: [], routes: [], dns: noDns };
+  return interfaceResult(sandbox, link, emptyResult);
 }
 
 function switchSixOff(stack: NetworkStack, link: Link): void {

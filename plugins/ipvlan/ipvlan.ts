@@ -5,19 +5,14 @@
  *   sandbox[eth0]──ipvlan──┴──[master]──▶ the segment and its hosts (l2), or its routers (l3, l3s); not the node itself
  */
 
-import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
-import {
-  bringUpWithoutAddresses,
-  configureOnSegment,
-  prepareSharedSegment,
-} from "../../pkg/ipam-client/shared-segment.ts";
+import { configureOnSegment, connectToSegment, prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { requireKind } from "../../pkg/link/kind-support.ts";
 import { parentPlace, requireMtu, requireParent, requireReadyParent, verifyParent } from "../../pkg/link/parent.ts";
 import { createInSandbox, removeFromSandbox } from "../../pkg/link/sandbox-link.ts";
 import { Attributes } from "../../pkg/netlink/attributes.ts";
-import { deleteLink, type Link } from "../../pkg/netlink/link.ts";
+import type { Link } from "../../pkg/netlink/link.ts";
 import { ipvlanAttributes } from "../../pkg/netlink/link-attributes.ts";
 import {
   type Add,
@@ -61,18 +56,13 @@ function chainedMaster(prevResult: Result | undefined): string {
   );
 }
 
-/** The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp). */
+/** Without IPAM of its own it takes the addresses that the plugin before was given. */
 function connect({ config, delegates, sandbox, prevResult, undo }: Add<IpvlanConfig>, link: Link): Result {
-  const isChained = config.ipamType === "" && prevResult !== undefined && prevResult.ips.length > 0;
-  if (config.ipamType === "" && !isChained) return bringUpWithoutAddresses(sandbox, link);
+  if (config.ipamType !== "" || prevResult === undefined || prevResult.ips.length === 0) {
+    return connectToSegment(delegates, sandbox, link, config, undo);
+  }
   prepareSharedSegment(sandbox.stack, link, config.ipv6);
-  if (isChained && prevResult !== undefined) return configureOnSegment(sandbox, link, prevResult);
-  const leased = requestAddresses(delegates, config.ipamType, undo);
-  // Taken back before the addresses are: nobody may get one that an interface still has.
-  undo.push(`remove ${link.name}`, () => {
-    deleteLink(sandbox.stack, link);
-  });
-  return configureOnSegment(sandbox, link, leased);
+  return configureOnSegment(sandbox, link, prevResult);
 }
 
 /** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */

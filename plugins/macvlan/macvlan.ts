@@ -5,13 +5,8 @@
  *   sandbox[eth0]──macvlan──┴──[master]──▶ the segment and its hosts; not the node itself
  */
 
-import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
-import {
-  bringUpWithoutAddresses,
-  configureOnSegment,
-  prepareSharedSegment,
-} from "../../pkg/ipam-client/shared-segment.ts";
+import { connectToSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { requireKind } from "../../pkg/link/kind-support.ts";
 import { parentPlace, requireMtu, requireParent, requireReadyParent, verifyParent } from "../../pkg/link/parent.ts";
@@ -19,7 +14,7 @@ import { requestedMac } from "../../pkg/link/requested-mac.ts";
 import { createInSandbox, removeFromSandbox } from "../../pkg/link/sandbox-link.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { Attributes } from "../../pkg/netlink/attributes.ts";
-import { deleteLink, type Link } from "../../pkg/netlink/link.ts";
+import type { Link } from "../../pkg/netlink/link.ts";
 import { macvlanAttributes } from "../../pkg/netlink/link-attributes.ts";
 import {
   type Add,
@@ -42,7 +37,7 @@ export function macvlan(): Plugin {
 }
 
 function add(call: Add<MacvlanConfig>): Result {
-  const { config, attachment, environment, host, sandbox, undo, warn } = call;
+  const { config, attachment, delegates, environment, host, sandbox, undo, warn } = call;
   const mac = requestedMac(config.mac, environment);
   const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master);
   requireMtu(config.mtu, parent);
@@ -50,7 +45,7 @@ function add(call: Add<MacvlanConfig>): Result {
   const spec = { kind: KIND, mtu: config.mtu, mac, parent, data: kindData(config) };
   const link = createInSandbox(host, sandbox.stack, attachment, spec, undo);
   try {
-    return withDns(connect(call, link), config.dns);
+    return withDns(connectToSegment(delegates, sandbox, link, config, undo), config.dns);
   } catch (error) {
     if (isKernelError(error, "EADDRINUSE")) throw addressInUse(link, parent.link.name);
     throw error;
@@ -62,18 +57,6 @@ function kindData(config: MacvlanConfig): Attributes {
   return new Attributes()
     .set(macvlanAttributes.mode, modeNumber(mode))
     .set(macvlanAttributes.broadcastQueueLength, broadcastQueueLength === 0 ? undefined : broadcastQueueLength);
-}
-
-/** The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp). */
-function connect({ config, delegates, sandbox, undo }: Add<MacvlanConfig>, link: Link): Result {
-  if (config.ipamType === "") return bringUpWithoutAddresses(sandbox, link);
-  prepareSharedSegment(sandbox.stack, link, config.ipv6);
-  const leased = requestAddresses(delegates, config.ipamType, undo);
-  // Taken back before the addresses are: nobody may get one that an interface still has.
-  undo.push(`remove ${link.name}`, () => {
-    deleteLink(sandbox.stack, link);
-  });
-  return configureOnSegment(sandbox, link, leased);
 }
 
 /** Two interfaces on one parent cannot have the same hardware address; the kernel says so when the second comes up. */

@@ -4,13 +4,8 @@
  *   sandbox[eth0]──VLAN 100──┐
  *   sandbox[eth0]──VLAN 200──┴──[master]──▶ a trunk of the switch
  */
-import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
-import {
-  bringUpWithoutAddresses,
-  configureOnSegment,
-  prepareSharedSegment,
-} from "../../pkg/ipam-client/shared-segment.ts";
+import { connectToSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { requireKind } from "../../pkg/link/kind-support.ts";
 import {
@@ -23,7 +18,6 @@ import {
 } from "../../pkg/link/parent.ts";
 import { createInSandbox, removeFromSandbox } from "../../pkg/link/sandbox-link.ts";
 import { Attributes } from "../../pkg/netlink/attributes.ts";
-import { deleteLink, type Link } from "../../pkg/netlink/link.ts";
 import { vlanAttributes } from "../../pkg/netlink/link-attributes.ts";
 import {
   type Add,
@@ -46,7 +40,7 @@ export function vlan(): Plugin {
 }
 
 function add(call: Add<VlanConfig>): Result {
-  const { config, attachment, host, sandbox, undo } = call;
+  const { config, attachment, delegates, host, sandbox, undo } = call;
   const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master);
   requireMtu(config.mtu, parent);
   requireUp(parent, config.vlanId);
@@ -54,7 +48,7 @@ function add(call: Add<VlanConfig>): Result {
   const unique = `VLAN ${config.vlanId} of ${parent.link.name}`;
   const spec = { kind: KIND, mtu: config.mtu, parent, data, unique };
   const link = createInSandbox(host, sandbox.stack, attachment, spec, undo);
-  return withDns(connect(call, link), config.dns);
+  return withDns(connectToSegment(delegates, sandbox, link, config, undo), config.dns);
 }
 
 /** The kernel lets no VLAN come up before its parent, and sets it down with it. */
@@ -65,18 +59,6 @@ function requireUp({ link }: Parent, id: number): void {
     `Cannot set VLAN ${id} of ${link.name} up: ${link.name} is down`,
     `bring it up: ip link set ${link.name} up`,
   );
-}
-
-/** The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp). */
-function connect({ config, delegates, sandbox, undo }: Add<VlanConfig>, link: Link): Result {
-  if (config.ipamType === "") return bringUpWithoutAddresses(sandbox, link);
-  prepareSharedSegment(sandbox.stack, link, config.ipv6);
-  const leased = requestAddresses(delegates, config.ipamType, undo);
-  // Taken back before the addresses are: nobody may get one that an interface still has.
-  undo.push(`remove ${link.name}`, () => {
-    deleteLink(sandbox.stack, link);
-  });
-  return configureOnSegment(sandbox, link, leased);
 }
 
 /** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
