@@ -32,6 +32,22 @@ function runBoot(suite: string, boot: Boot): { passed: number; failed: number } 
   return { passed, failed: failed + 1 };
 }
 
+/** Runs the life-cycle matrix in machines with that kernel: with all versions of the specification on the one that `npm test` uses. */
+function runMatrix(suite: string): { passed: number; failed: number } {
+  const scope = suite === "bookworm" ? "all" : "sample";
+  const { stdout } = spawnSync("npm", ["test", "--silent", "--", "matrix-kernel"], {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    maxBuffer: 1 << 28,
+    env: { ...process.env, FERRULE_KERNEL: suite, FERRULE_KERNEL_MATRIX: scope },
+  });
+  console.log(stdout);
+  const counts = /(\d+) passed, (\d+) failed\s*$/.exec(stdout);
+  if (counts === null) return { passed: 0, failed: 1 };
+  return { passed: Number(counts[1]), failed: Number(counts[2]) };
+}
+
 if (!existsSync(join(plugins, "bridge"))) {
   const { status } = spawnSync("npm", ["run", "--silent", "build:native"], { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(1);
@@ -54,6 +70,9 @@ for (const suite of suites) {
     passed += outcome.passed;
     failed += outcome.failed;
   }
+  const matrix = runMatrix(suite);
+  passed += matrix.passed;
+  failed += matrix.failed;
 }
 for (const line of skipped) say(`skipped ${line}`);
 console.log(`\n${passed} passed, ${failed} failed`);

@@ -5,6 +5,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { currentMachine } from "./machine.ts";
 import type { JsonRow, Namespace } from "./namespace.ts";
 import { stateDirectories, type TestNode } from "./node.ts";
 
@@ -74,7 +75,7 @@ export async function expectSameEventually(
   take: () => Promise<Snapshot>,
   before: Snapshot,
   what = "nothing is left",
-  timeoutMs = 3000,
+  timeoutMs = currentMachine() === undefined ? 3000 : 30_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let after = await take();
