@@ -15,6 +15,8 @@ export interface NetworkPlugin {
   readonly config: PluginConfig;
   /** What the runtime passes for the container with this number. */
   readonly runtimeConfig?: ((index: number) => object) | undefined;
+  /** What the configuration has besides for the container with this number, where containers cannot share one. */
+  readonly own?: ((index: number) => object) | undefined;
   /** CNI_ARGS. */
   readonly args?: string | undefined;
   /** CNI_PATH; this plugin's suite when left out. */
@@ -68,10 +70,12 @@ export class TestNetwork {
     const plugin = this.plugins[position];
     if (plugin === undefined) throw new Error(`the network has no plugin ${position}`);
     const runtimeConfig = attachment === undefined ? undefined : plugin.runtimeConfig?.(attachment.index);
+    const own = attachment === undefined ? undefined : plugin.own?.(attachment.index);
     return {
       cniVersion: this.version,
       name: this.name,
       ...plugin.config,
+      ...own,
       ...(runtimeConfig === undefined ? {} : { runtimeConfig }),
       ...more,
     };

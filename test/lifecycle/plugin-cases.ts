@@ -14,6 +14,8 @@ export interface PluginCase {
   readonly since: string;
   readonly config: PluginConfig;
   readonly runtimeConfig?: (index: number) => object;
+  /** Keys that differ between containers, by their number. */
+  readonly own?: (index: number) => object;
   /** Configurations of the plugins that run before this one; theirs is the prevResult that it works on. */
   readonly after?: readonly PluginConfig[];
   /** "sandbox": makes or changes an interface there; "host": works beside it (an IPAM plugin alone, a port mapping). */
@@ -120,6 +122,44 @@ export const pluginCases: readonly PluginCase[] = [
     works: "sandbox",
   },
   {
+    name: "tap, both families",
+    since: "0.1.0",
+    config: { type: "tap", mtu: 1400, owner: 1000, group: 1000, ipam: dual },
+    works: "sandbox",
+  },
+  {
+    name: "tap without IPAM",
+    since: "0.3.0",
+    config: { type: "tap", multiQueue: true },
+    works: "sandbox",
+  },
+  {
+    name: "dummy, both families",
+    since: "0.1.0",
+    config: { type: "dummy", ipam: dual },
+    works: "sandbox",
+    needs: "dummy",
+  },
+  {
+    name: "vlan, both families",
+    since: "0.1.0",
+    config: { type: "vlan", master: "uplink", vlanId: 100, ipam: dual },
+    // The kernel has each VLAN of a parent once.
+    own: (index) => ({ vlanId: 100 + index }),
+    works: "sandbox",
+    needs: "vlan",
+    prepare: uplink,
+  },
+  {
+    name: "vlan without IPAM",
+    since: "0.3.0",
+    config: { type: "vlan", master: "uplink", vlanId: 100 },
+    own: (index) => ({ vlanId: 100 + index }),
+    works: "sandbox",
+    needs: "vlan",
+    prepare: uplink,
+  },
+  {
     name: "portmap, nftables",
     since: "0.3.0",
     config: { type: "portmap", backend: "nftables", capabilities: { portMappings: true } },
@@ -140,5 +180,5 @@ export const pluginCases: readonly PluginCase[] = [
 /** The list that a case's network is made of; the case's own plugin is the last. */
 export function pluginsOf(row: PluginCase, suite: Suite): NetworkPlugin[] {
   const before: NetworkPlugin[] = (row.after ?? []).map((config) => ({ suite, config }));
-  return [...before, { suite, config: row.config, runtimeConfig: row.runtimeConfig }];
+  return [...before, { suite, config: row.config, runtimeConfig: row.runtimeConfig, own: row.own }];
 }
