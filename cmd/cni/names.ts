@@ -10,6 +10,7 @@ export const pluginNames: readonly string[] = [
   "ptp",
   "static",
   "tap",
+  "tuning",
   "vlan",
 ];
 export const toolNames: readonly string[] = ["cnitool"];

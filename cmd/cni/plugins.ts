@@ -10,6 +10,7 @@ import { macvlan } from "../../plugins/macvlan/macvlan.ts";
 import { portmap } from "../../plugins/portmap/portmap.ts";
 import { ptp } from "../../plugins/ptp/ptp.ts";
 import { tap } from "../../plugins/tap/tap.ts";
+import { tuning } from "../../plugins/tuning/tuning.ts";
 import { vlan } from "../../plugins/vlan/vlan.ts";
 
 /** The plugin of that name, or `undefined`. */
@@ -35,6 +36,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return dummy();
     case "tap":
       return tap();
+    case "tuning":
+      return tuning();
     case "vlan":
       return vlan();
     default:

@@ -29,13 +29,23 @@ export function writeSysctls(
   });
 }
 
-/** Writes only what differs, so that a read-only /proc with the right value will do. The value before. @throws as writeSysctl */
+/** Writes only what differs. The value before. @throws as writeSysctl */
 export function ensureSysctl(namespace: NetworkNamespace | undefined, key: string, value: string): string | undefined {
   return inside(namespace, () => {
     const before = read(key);
     if (before !== undefined && before !== value) write(key, value);
     return before;
   });
+}
+
+/** Why a parameter of the own namespace cannot be written, in the system's words; empty when it can. Changes nothing. */
+export function writeRefusal(key: string): string {
+  try {
+    closeSync(openSync(pathOf(key), "r+"));
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : "unknown error";
+  }
 }
 
 function inside<T>(namespace: NetworkNamespace | undefined, action: () => T): T {
@@ -69,6 +79,7 @@ function write(key: string, value: string): boolean {
     descriptor = openSync(pathOf(key), "r+");
   } catch (error) {
     if (isAbsence(error)) return false;
+    if (read(key) === value) return true; // a read-only /proc with the right value will do
     throw error;
   }
   try {
