@@ -2,6 +2,7 @@
 export const pluginNames: readonly string[] = [
   "bridge",
   "dummy",
+  "host-device",
   "host-local",
   "ipvlan",
   "loopback",

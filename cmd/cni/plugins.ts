@@ -4,6 +4,7 @@ import { staticIpam } from "../../ipam/static/static.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { bridge } from "../../plugins/bridge/bridge.ts";
 import { dummy } from "../../plugins/dummy/dummy.ts";
+import { hostDevice } from "../../plugins/host-device/host-device.ts";
 import { ipvlan } from "../../plugins/ipvlan/ipvlan.ts";
 import { loopback } from "../../plugins/loopback/loopback.ts";
 import { macvlan } from "../../plugins/macvlan/macvlan.ts";
@@ -18,6 +19,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
   switch (name) {
     case "bridge":
       return bridge();
+    case "host-device":
+      return hostDevice();
     case "host-local":
       return hostLocal();
     case "ipvlan":

@@ -13,16 +13,17 @@ import { routeGateway } from "./configure-interface.ts";
 const MAIN_TABLE = 254;
 
 /**
- * The container's interface, verified against the result of ADD.
+ * The container's interface, verified against the result of ADD; of any kind where that is `undefined`.
  * @throws CniError 102 naming what is missing or different
  */
-export function verifyInterface(sandbox: Sandbox, ifName: string, result: Result, kind: string): Link {
+export function verifyInterface(sandbox: Sandbox, ifName: string, result: Result, kind?: string): Link {
   const described = result.interfaces.find((each) => each.sandbox !== "" && each.name === ifName);
   if (described === undefined) throw drift(`interface ${ifName} is not in prevResult`);
   const stack = sandbox.stack;
   const link = findLink(stack, ifName);
   if (link === undefined) throw drift(`interface ${ifName} is missing in ${sandbox.path}`);
-  if (link.kind !== kind) throw drift(`interface ${ifName} is of kind ${link.kind}, expected ${kind}`);
+  if (kind !== undefined && link.kind !== kind)
+    throw drift(`interface ${ifName} is of kind ${link.kind}, expected ${kind}`);
   if (described.mac !== "" && described.mac.toLowerCase() !== link.mac) {
     throw drift(`interface ${ifName} has hardware address ${link.mac}, expected ${described.mac}`);
   }

@@ -29,6 +29,8 @@ export const linkAttributes = attributes({
   extensionMask: attribute(29, u32),
   promiscuity: attribute(30, u32),
   linkNamespaceId: attribute(37, i32),
+  /** The alternative names, in messages about them. */
+  propertyList: nested(52),
   alternativeName: attribute(53, cstring),
   permanentMac: attribute(54, mac),
 });

@@ -67,6 +67,8 @@ export interface Link {
   /** Packets. */
   readonly txQueueLength: number;
   readonly group: number;
+  /** Names beside its name by which it is found, too; linux 5.5. */
+  readonly alternativeNames: readonly string[];
   /** The kind's own attributes: bridgeAttributes, vlanAttributes… */
   readonly kindData: Attributes | undefined;
   /** What its master keeps about it: bridgePortAttributes. */
@@ -134,6 +136,7 @@ export interface LinkChange {
   readonly promiscuous?: boolean | undefined;
   readonly allMulticast?: boolean | undefined;
   readonly txQueueLength?: number | undefined;
+  readonly group?: number | undefined;
   /** Moves the link, under its new name where one is given. Its index may change, and it is down afterwards. */
   readonly namespace?: NetworkNamespace | undefined;
 }
@@ -155,6 +158,7 @@ export function encodeChange(index: number, change: LinkChange): Uint8Array {
     .set(linkAttributes.master, change.masterIndex)
     .set(linkAttributes.alias, change.alias)
     .set(linkAttributes.txQueueLength, change.txQueueLength)
+    .set(linkAttributes.group, change.group)
     .set(linkAttributes.namespaceDescriptor, change.namespace?.descriptor);
   const up = flagChange(FLAG_UP, change.up);
   const promiscuous = flagChange(FLAG_PROMISCUOUS, change.promiscuous);
@@ -248,6 +252,7 @@ export function decodeLink(body: Uint8Array): Link {
     alias: found.get(linkAttributes.alias) ?? "",
     txQueueLength: found.get(linkAttributes.txQueueLength) ?? 0,
     group: found.get(linkAttributes.group) ?? 0,
+    alternativeNames: found.get(linkAttributes.propertyList)?.all(linkAttributes.alternativeName) ?? [],
     kindData: info?.get(linkInfoAttributes.data),
     portData: info?.get(linkInfoAttributes.portData),
   };

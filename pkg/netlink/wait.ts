@@ -2,7 +2,7 @@
 import { clockMs } from "#system";
 import { remainingMs } from "../linux/termination.ts";
 import { type LinkAddress, listAddressesOf } from "./address.ts";
-import { findLinkByIndex, type Link } from "./link.ts";
+import { findLinkByIndex, type Link, listLinks } from "./link.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** linux/rtnetlink.h, RTNLGRP_* */
@@ -26,6 +26,21 @@ export function waitForLink(
     return link === undefined || isReady(link);
   };
   return waitFor(stack, `wait for link ${index}`, [LINKS], look, timeoutMs) ? link : undefined;
+}
+
+/** Waits until there is such a link, and returns it; `undefined` after `timeoutMs`. @throws KernelError; Interrupted */
+export function waitForNewLink(
+  stack: NetworkStack,
+  what: string,
+  isWanted: (link: Link) => boolean,
+  timeoutMs: number,
+): Link | undefined {
+  let found: Link | undefined;
+  const look = (): boolean => {
+    found = listLinks(stack).find((link) => isWanted(link));
+    return found !== undefined;
+  };
+  return waitFor(stack, `wait for ${what}`, [LINKS], look, timeoutMs) ? found : undefined;
 }
 
 /**

@@ -1,0 +1,126 @@
+/** Gives a device back to the host: out of the container, or from where the kernel has put it when the container's namespace ended. */
+import { changeLink, findLink, findLinkByIndex, type Link, listLinks } from "../../pkg/netlink/link.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
+import { interfaceNameProblem } from "../../spec/names.ts";
+import type { FormerState } from "./former-state.ts";
+import { hostNameTaken, restoreDevice } from "./restore.ts";
+import { awaitReturn, findInContainer, findOnHost, isHardware, withContainer } from "./whereabouts.ts";
+
+/**
+ * Where the device turned out to be: `returned`, it is on the host as it was; `lost`, it is nowhere, and there is nothing that could come
+ * back; `away`, the hardware exists, in a namespace that cannot be seen from here.
+ */
+export type Outcome = "returned" | "lost" | "away";
+
+/** Whether the device has left the container: an address may be given to others only then. */
+export class Departure {
+  hasLeft = false;
+}
+
+/**
+ * Brings a device back that is on record. Idempotent.
+ * @throws CniError 101 when the host has given its name away, with the device where it was; KernelError
+ */
+export function giveBack(
+  host: NetworkStack,
+  given: NetworkStack | undefined,
+  state: FormerState,
+  withAddresses: boolean,
+  departure: Departure,
+  warn: (line: string) => void,
+): Outcome {
+  const back = findOnHost(host, state) ?? bringOut(host, given, state) ?? awaitIfGone(host, given, state);
+  departure.hasLeft = true;
+  if (back === undefined) return isHardware(state) ? "away" : "lost";
+  restoreDevice(host, back, state, withAddresses, warn);
+  return "returned";
+}
+
+/** The device on the host, taken out of its container; `undefined` when it is in none that can be reached. */
+function bringOut(host: NetworkStack, given: NetworkStack | undefined, state: FormerState): Link | undefined {
+  return withContainer(given, state, (container: NetworkStack | undefined): Link | undefined => {
+    const inside = container === undefined ? undefined : findInContainer(container, state);
+    if (container === undefined || inside === undefined) return undefined;
+    // What else is to be done is done on the host, where it can be repeated.
+    moveHome(host, container, inside, state.name);
+    return findLink(host, state.name);
+  });
+}
+
+/** While its namespace is there nobody gives the device back. */
+function awaitIfGone(host: NetworkStack, given: NetworkStack | undefined, state: FormerState): Link | undefined {
+  const isThere = withContainer(
+    given,
+    state,
+    (container: NetworkStack | undefined): boolean => container?.namespace?.identity() === state.namespace,
+  );
+  return isThere ? undefined : awaitReturn(host, state);
+}
+
+/** One message moves and renames. @throws CniError 101 when the name is taken: the device has not been touched then; KernelError */
+function moveHome(host: NetworkStack, container: NetworkStack, inside: Link, name: string): void {
+  if (findLink(host, name) !== undefined) throw hostNameTaken(name, inside.name, true);
+  const home = NetworkNamespace.current();
+  try {
+    changeLink(container, inside, { namespace: home, name });
+  } finally {
+    home.close();
+  }
+}
+
+/** A device that is not on record, because the reference suite has moved it: its name on the host is in its alias. */
+export interface Unrecorded {
+  readonly link: Link;
+  readonly formerName: string;
+}
+
+/**
+ * The device of an attachment without a record, in its container: under CNI_IFNAME, or, where the container has renamed it, the one whose
+ * alias is the name that the configuration has. `configured` is that name, empty where the configuration has none. @throws KernelError
+ */
+export function findUnrecorded(container: NetworkStack, ifName: string, configured: string): Unrecorded | undefined {
+  for (const link of listLinks(container)) {
+    if (link.name === ifName) {
+      const formerName = formerNameOf(link, configured);
+      return formerName === "" ? undefined : { link, formerName };
+    }
+  }
+  const renamed = listLinks(container).find((link) => configured !== "" && link.alias === configured);
+  return renamed === undefined ? undefined : { link: renamed, formerName: configured };
+}
+
+/** Empty where the link is nothing that was taken from the host. */
+function formerNameOf(link: Link, configured: string): string {
+  if (interfaceNameProblem(link.alias) === undefined) return link.alias;
+  // Hardware whose alias the container has removed.
+  return link.kind === "" && link.permanentMac !== "" && link.alias === "" ? configured : "";
+}
+
+/** Gives the host back what is not on record, down, as the reference does: nobody knows how it was. @throws CniError 101; KernelError */
+export function giveBackUnrecorded(host: NetworkStack, container: NetworkStack, found: Unrecorded): void {
+  const { link, formerName } = found;
+  moveHome(host, container, link, formerName);
+  const back = findLink(host, formerName);
+  if (back !== undefined) changeLink(host, back, { alias: "" });
+}
+
+/**
+ * The same where the kernel has put the device on the host by itself, under the container's name for it or as `devN`: only where the
+ * configuration names it, so that there is no doubt. Whether there was one. @throws KernelError
+ */
+export function adoptUnrecorded(host: NetworkStack, configured: string, ifName: string | undefined): boolean {
+  if (configured === "" || findLink(host, configured) !== undefined) return false;
+  const found = listLinks(host).filter((link) => link.alias === configured && isStray(link, ifName));
+  const link = found.at(0);
+  if (link === undefined || found.length > 1) return false;
+  changeLink(host, link, { up: false });
+  changeLink(host, link, { name: configured });
+  changeLink(host, findLinkByIndex(host, link.index) ?? link, { alias: "" });
+  return true;
+}
+
+function isStray(link: Link, ifName: string | undefined): boolean {
+  if (link.up) return false;
+  return ifName === undefined || link.name === ifName || /^dev[0-9]+$/.test(link.name);
+}

@@ -1,0 +1,176 @@
+/**
+ * host-device: gives the container one of the host's own devices, and the host gets it back as it was.
+ *
+ *   host[ens5 ─ name, address, MTU, master, …]  ──ADD──▶  sandbox[eth0, alias "ens5"]  ──DEL──▶  host[ens5, as before]
+ */
+import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
+import { interfaceResult } from "../../pkg/ipam-client/interface-result.ts";
+import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
+import { withDns } from "../../pkg/ipam-client/keys.ts";
+import { bringUpWithoutAddresses, prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
+import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
+import { announceAddresses } from "../../pkg/link/announce.ts";
+import type { Link } from "../../pkg/netlink/link.ts";
+import {
+  type Add,
+  type Check,
+  type Del,
+  definePlugin,
+  type Gc,
+  type Plugin,
+  type Status,
+} from "../../pkg/skel/plugin.ts";
+import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
+import { drift } from "../../spec/errors.ts";
+import { describeInterface, emptyResult, type IpConfig, type Result } from "../../spec/result.ts";
+import { config, type HostDeviceConfig } from "./config.ts";
+import { chooseDevice, requireChoice } from "./device-choice.ts";
+import type { FormerState } from "./former-state.ts";
+import { adoptUnrecorded, Departure, findUnrecorded, giveBack, giveBackUnrecorded } from "./give-back.ts";
+import { requireAvailable } from "./readiness.ts";
+import { DeviceRecords } from "./records.ts";
+import { type TakenDevice, takeBack, takeDevice } from "./take-device.ts";
+
+export function hostDevice(): Plugin {
+  return definePlugin({
+    type: "host-device",
+    since: "0.1.0",
+    entersSandbox: true,
+    config,
+    add,
+    del,
+    check,
+    gc,
+    status,
+  });
+}
+
+function add(call: Add<HostDeviceConfig>): Result {
+  const choice = requireChoice(call.config);
+  const result = choice.dpdk ? leaveToProgram(call) : connect(call, takeDevice(call, choice));
+  return withDns(result, call.config.dns);
+}
+
+/** The addresses are for the program that drives the device; no interface is touched. */
+function leaveToProgram({ config, attachment, delegates, sandbox, undo }: Add<HostDeviceConfig>): Result {
+  const leased = config.ipamType === "" ? emptyResult : requestAddresses(delegates, config.ipamType, undo);
+  const ips: IpConfig[] = [];
+  for (const { address, gateway } of leased.ips) ips.push({ address, gateway, interface: 0 });
+  const interfaces = [describeInterface(attachment.ifName, "", 0, sandbox.path)];
+  return { interfaces, ips, routes: leased.routes, dns: leased.dns };
+}
+
+function connect(call: Add<HostDeviceConfig>, { link, state }: TakenDevice): Result {
+  const { config, delegates, sandbox, undo } = call;
+  if (config.ipamType === "") return withPciAddress(bringUpWithoutAddresses(sandbox, link), state);
+  // The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp).
+  prepareSharedSegment(sandbox.stack, link, config.ipv6);
+  const leased = requestAddresses(delegates, config.ipamType, undo);
+  // Taken back before the addresses are: nobody may get one that an interface still has.
+  undo.push(`give ${state.name} back`, () => takeBack(call, state));
+  const result = interfaceResult(sandbox, link, leased);
+  configureInterface(sandbox.stack, link, result, { detectDuplicates: true });
+  // Hardware remembers that an address was given to it, were it its own: the kernel's announcements as it comes up must do there.
+  if (link.kind !== "") announceAddresses(sandbox.stack, link);
+  return withPciAddress(result, state);
+}
+
+function withPciAddress(result: Result, { pciAddress }: FormerState): Result {
+  const interfaces = result.interfaces.map((each) => {
+    const { name, mac, mtu, sandbox, socketPath } = each;
+    return { name, mac, mtu, sandbox, socketPath, pciID: pciAddress };
+  });
+  return { interfaces, ips: result.ips, routes: result.routes, dns: result.dns };
+}
+
+/** Device first, address last: an address is never free while a container still has it. */
+function del(call: Del<HostDeviceConfig>): void {
+  const { config, delegates, teardown } = call;
+  const departure = new Departure();
+  teardown.attempt("give the device back", () => giveBackOf(call, departure));
+  if (config.ipamType === "" || !departure.hasLeft) return;
+  teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+}
+
+function giveBackOf(call: Del<HostDeviceConfig>, departure: Departure): void {
+  const { attachment, host, sandbox, warn } = call;
+  const records = new DeviceRecords(warn);
+  records.exclusively(false, (): void => {
+    const state = records.find(attachment);
+    if (state === undefined) giveBackWithoutRecord(call, departure);
+    else settle(records, state, giveBack(host, sandbox.find(), state, state.restoresAddresses, departure, warn), warn);
+    records.removeUnfinished(attachment);
+  });
+}
+
+/** Forgets a device that is back, or gone for good. */
+function settle(records: DeviceRecords, state: FormerState, outcome: string, warn: (line: string) => void): void {
+  if (outcome !== "away") {
+    records.remove(state.attachment);
+    return;
+  }
+  warn(
+    `host-device: ${state.name} has not come back from ${state.attachment.toString()}: something still holds its namespace ` +
+      `${state.namespacePath}; the next ADD, DEL or GC that finds it on the host restores it`,
+  );
+}
+
+/** The reference suite keeps none: what the kernel says must do. A device that a program drives was never moved. */
+function giveBackWithoutRecord(call: Del<HostDeviceConfig>, departure: Departure): void {
+  const { config, attachment, host, sandbox, warn } = call;
+  const container = isProgramDriven(config) ? undefined : sandbox.find();
+  const found = container === undefined ? undefined : findUnrecorded(container, attachment.ifName, config.device);
+  if (container !== undefined && found !== undefined) {
+    giveBackUnrecorded(host, container, found);
+    departure.hasLeft = true;
+    warn(
+      `host-device: ${found.formerName} was not given by this suite: it is back, down, and else as the container left it`,
+    );
+    return;
+  }
+  departure.hasLeft = true;
+  adoptUnrecorded(host, config.device, attachment.ifName);
+}
+
+/** Whatever is wrong with the configuration by now is no matter for DEL. */
+function isProgramDriven(config: HostDeviceConfig): boolean {
+  try {
+    return chooseDevice(config)?.dpdk ?? false;
+  } catch (_) {
+    return false;
+  }
+}
+
+function check({ config, attachment, sandbox, delegates, prevResult }: Check<HostDeviceConfig>): void {
+  if (config.ipamType !== "") delegates.check(config.ipamType);
+  const result = requireCheckedResult(prevResult, "host-device");
+  if (chooseDevice(config)?.dpdk ?? false) return;
+  const link: Link = verifyInterface(sandbox, attachment.ifName, result);
+  if (!link.up) throw drift(`interface ${link.name} is down`);
+}
+
+function gc({ config, host, delegates, valid, teardown, warn }: Gc<HostDeviceConfig>): void {
+  const records = new DeviceRecords(warn);
+  const departure = new Departure();
+  departure.hasLeft = true;
+  teardown.attempt("collect devices", () => {
+    records.exclusively(false, (): void => {
+      for (const state of records.all()) {
+        if (!valid.isStale(state.attachment.key)) continue;
+        const one = new Departure();
+        teardown.attempt(`give ${state.name} back`, () => {
+          settle(records, state, giveBack(host, undefined, state, state.restoresAddresses, one, warn), warn);
+        });
+        if (!one.hasLeft) departure.hasLeft = false;
+      }
+      adoptUnrecorded(host, config.device, undefined);
+    });
+  });
+  if (config.ipamType === "" || !departure.hasLeft) return;
+  teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+}
+
+function status({ config, host, delegates, network, warn }: Status<HostDeviceConfig>): void {
+  requireAvailable(host, config, network.name, new DeviceRecords(warn));
+  if (config.ipamType !== "") delegates.status(config.ipamType);
+}

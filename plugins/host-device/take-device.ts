@@ -1,0 +1,155 @@
+/** Takes a device from the host into a container, all or nothing. */
+import { nameTaken } from "../../pkg/link/name-taken.ts";
+import { KernelError } from "../../pkg/linux/errno.ts";
+import { removeAlternativeName } from "../../pkg/netlink/alternative-name.ts";
+import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
+import { defaultRoutes } from "../../pkg/netlink/route.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import type { Add } from "../../pkg/skel/plugin.ts";
+import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
+import type { HostDeviceConfig } from "./config.ts";
+import { choiceWords, type DeviceChoice, findChosen, isLoopback, meansFormer, notFound } from "./device-choice.ts";
+import { type FormerState, readState } from "./former-state.ts";
+import { Departure, giveBack } from "./give-back.ts";
+import { DeviceRecords } from "./records.ts";
+import { restoreDevice } from "./restore.ts";
+import { findOnHost, isInContainer } from "./whereabouts.ts";
+
+/** A device in the container under CNI_IFNAME, down, and what it was on the host. */
+export interface TakenDevice {
+  readonly link: Link;
+  readonly state: FormerState;
+}
+
+/**
+ * Moves the chosen device into the container. Its former state is on disk before it moves; when ADD fails it is taken back.
+ * @throws CniError 7 when there is no such device or it cannot be moved, 101 when the name in the container or the device is taken
+ */
+export function takeDevice(call: Add<HostDeviceConfig>, choice: DeviceChoice): TakenDevice {
+  const { attachment, sandbox } = call;
+  const records = new DeviceRecords(call.warn);
+  if (findLink(sandbox.stack, attachment.ifName) !== undefined && records.find(attachment) === undefined) {
+    throw nameTaken(attachment.ifName);
+  }
+  return records.exclusively(true, (): TakenDevice => {
+    freeName(call, records);
+    settleReturned(call.host, records, call.warn);
+    return move(call, requireDevice(call, choice, records), records);
+  });
+}
+
+/** What a killed ADD of the same owner has left, still down, goes back first. @throws CniError 101 when the name is anything else's */
+function freeName(call: Add<HostDeviceConfig>, records: DeviceRecords): void {
+  const { attachment, sandbox } = call;
+  const found = findLink(sandbox.stack, attachment.ifName);
+  if (found === undefined) return;
+  const state = records.find(attachment);
+  if (state === undefined || found.up || !isInContainer(found, state)) throw nameTaken(attachment.ifName);
+  takeBack(call, state);
+}
+
+/** Devices that the kernel or others have put back on the host, and whose DEL never came: restored, and free for this ADD. */
+function settleReturned(host: NetworkStack, records: DeviceRecords, warn: (line: string) => void): void {
+  for (const state of records.all()) {
+    const link = findOnHost(host, state);
+    if (link === undefined) continue;
+    restoreDevice(host, link, state, state.restoresAddresses, warn);
+    records.remove(state.attachment);
+  }
+}
+
+function requireDevice({ host }: Add<HostDeviceConfig>, choice: DeviceChoice, records: DeviceRecords): Link {
+  const found = findChosen(host, choice);
+  if (found === undefined) {
+    const holder = records.all().find((state) => meansFormer(choice, state));
+    if (holder !== undefined) throw inUse(choice, holder);
+    throw notFound(host, choice);
+  }
+  if (isLoopback(found)) {
+    throw invalidConfig(
+      `"${found.name}" is the loopback interface: every namespace has its own, and it cannot be moved`,
+      "name another device",
+    );
+  }
+  return found;
+}
+
+/** The error of a device that another container has. */
+export function inUse(choice: DeviceChoice, { attachment }: FormerState): CniError {
+  return new CniError(
+    ErrorCode.Taken,
+    `device ${choiceWords(choice)} is not found on the host: ${attachment.toString()} has it`,
+    "a device can be in one container only: delete that container, or name another device",
+  );
+}
+
+function move(call: Add<HostDeviceConfig>, device: Link, records: DeviceRecords): TakenDevice {
+  const { config, attachment, host, sandbox, undo, warn } = call;
+  const container = sandbox.stack;
+  if (container.namespace === undefined) throw nameTaken(attachment.ifName);
+  warnOfDefaultRoute(host, device, warn);
+  const state = readState(host, device, attachment, container.namespace, config.restoreAddresses);
+  // Before anything is done: that nobody heard the kernel's answer does not mean that it was not done.
+  undo.push(`give ${device.name} back`, () => takeBack(call, state));
+  records.write(state);
+  // The name that it is to have in the container may be one of its own alternative ones.
+  if (device.alternativeNames.includes(attachment.ifName)) removeAlternativeName(host, device, attachment.ifName);
+  try {
+    // One message: down, moved, renamed, and marked with its former name as the reference suite does.
+    changeLink(host, device, { namespace: container.namespace, name: attachment.ifName, alias: device.name });
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    throw cannotMove(device, attachment.ifName, error);
+  }
+  return { link: findRequired(container, attachment.ifName), state };
+}
+
+/** Gives the host back what this ADD has taken, with all that it had. Idempotent. */
+export function takeBack(call: Add<HostDeviceConfig>, state: FormerState): void {
+  const records = new DeviceRecords(call.warn);
+  giveBack(call.host, call.sandbox.stack, state, true, new Departure(), call.warn);
+  records.remove(state.attachment);
+}
+
+function cannotMove(device: Link, ifName: string, error: KernelError): CniError {
+  const subject = `Cannot move ${device.name} into the container as ${ifName}: ${error.message}`;
+  switch (error.errno) {
+    case "EEXIST":
+      return new CniError(
+        ErrorCode.Taken,
+        subject,
+        `the container has an interface called ${ifName}, ${device.name} or as one of its alternative names: delete it`,
+      );
+    case "EINVAL":
+    case "EOPNOTSUPP":
+      return invalidConfig(
+        subject,
+        `the kernel lets no ${device.kind === "" ? "such device" : device.kind} leave its network namespace (netns-local, see ethtool -k)`,
+      );
+    case "ENODEV":
+      return new CniError(ErrorCode.TryAgain, subject, "another call has taken the device, or it was removed");
+    default:
+      return new CniError(ErrorCode.Io, subject);
+  }
+}
+
+function warnOfDefaultRoute(host: NetworkStack, device: Link, warn: (line: string) => void): void {
+  for (const route of [...defaultRoutes(host, 4), ...defaultRoutes(host, 6)]) {
+    const isBy = route.linkIndex === device.index || route.nexthops.some((hop) => hop.linkIndex === device.index);
+    if (!isBy) continue;
+    warn(
+      `host-device: the host's default route leads through ${device.name}: the host loses it while the container has it`,
+    );
+    return;
+  }
+}
+
+function findRequired(container: NetworkStack, name: string): Link {
+  const link = findLink(container, name);
+  if (link !== undefined) return link;
+  throw new CniError(
+    ErrorCode.Io,
+    `interface ${name} vanished while it was being set up`,
+    "something else removes interfaces on this node",
+  );
+}

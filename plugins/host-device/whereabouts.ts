@@ -1,0 +1,88 @@
+/** Where a device is now that was given to a container: there, back on the host by the kernel's own doing, or nowhere to be seen. */
+import { type Link, listLinks } from "../../pkg/netlink/link.ts";
+import { NetworkStack } from "../../pkg/netlink/stack.ts";
+import { waitForNewLink } from "../../pkg/netlink/wait.ts";
+import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
+import type { FormerState } from "./former-state.ts";
+import { hardwareOf, isThere } from "./sysfs.ts";
+
+/** The kernel gives hardware back when it takes a namespace apart, which it does in its own time. */
+const RETURN_DEADLINE_MS = 3000;
+
+/**
+ * Whether a link of the host is that device. Hardware is known by its directory in sysfs and its own address, whatever became of name,
+ * address and alias; a virtual device by what nobody has changed.
+ */
+export function isOnHost(link: Link, state: FormerState): boolean {
+  if (link.kind !== state.kind) return false;
+  if (state.hardware !== "") return hardwareOf(link.name) === state.hardware && hasPermanentMac(link, state);
+  if (state.permanentMac !== "") return link.permanentMac === state.permanentMac;
+  return isUnchanged(link, state);
+}
+
+function isUnchanged(link: Link, state: FormerState): boolean {
+  return link.alias === state.name || (link.index === state.index && link.mac === state.mac);
+}
+
+/** One device may have several interfaces, a port each. */
+function hasPermanentMac(link: Link, state: FormerState): boolean {
+  return state.permanentMac === "" || link.permanentMac === state.permanentMac;
+}
+
+/** Whether a link of the container is that device; its directory in sysfs cannot be seen from here. */
+export function isInContainer(link: Link, state: FormerState): boolean {
+  if (link.kind !== state.kind || !hasPermanentMac(link, state)) return false;
+  if (state.permanentMac !== "") return true;
+  return isUnchanged(link, state);
+}
+
+export function findOnHost(host: NetworkStack, state: FormerState): Link | undefined {
+  return listLinks(host).find((link) => isOnHost(link, state));
+}
+
+/** The device in the container; one under CNI_IFNAME before others. */
+export function findInContainer(container: NetworkStack, state: FormerState): Link | undefined {
+  const all = listLinks(container).filter((link) => isInContainer(link, state));
+  return all.find((link) => link.name === state.attachment.ifName) ?? all.at(0);
+}
+
+/** Runs `action` with the namespace that the device went to, as far as that can still be reached. */
+export function withContainer<T>(
+  given: NetworkStack | undefined,
+  state: FormerState,
+  action: (container: NetworkStack | undefined) => T,
+): T {
+  if (given?.namespace?.identity() === state.namespace) return action(given);
+  // By another path, or without any: the runtime gives none when it takes the container for dead, and GC has none.
+  const recorded = state.namespacePath === "" ? undefined : NetworkNamespace.find(state.namespacePath);
+  if (recorded === undefined) return action(given);
+  try {
+    if (recorded.identity() !== state.namespace) return action(given);
+    return within(recorded, action);
+  } finally {
+    recorded.close();
+  }
+}
+
+function within<T>(namespace: NetworkNamespace, action: (container: NetworkStack | undefined) => T): T {
+  const stack = NetworkStack.of(namespace);
+  try {
+    return action(stack);
+  } finally {
+    stack.close();
+  }
+}
+
+/**
+ * Waits for a device whose namespace is gone: the kernel moves hardware to the first namespace of the machine, which mostly is the host's.
+ * Not for virtual devices, which end with their namespace, nor for hardware that was pulled out.
+ */
+export function awaitReturn(host: NetworkStack, state: FormerState): Link | undefined {
+  if (!isHardware(state)) return undefined;
+  return waitForNewLink(host, `${state.name} to come back`, (link) => isOnHost(link, state), RETURN_DEADLINE_MS);
+}
+
+/** Whether there still is a device that could come back. */
+export function isHardware(state: FormerState): boolean {
+  return state.hardware !== "" && isThere(state.hardware);
+}
