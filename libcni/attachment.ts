@@ -1,7 +1,7 @@
 /** One interface of one container, as a runtime asks for it: libcni's counterpart of the plugins' CNI_* variables. */
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { JsonObject, parseObject } from "../spec/json.ts";
-import { interfaceNameProblem, isIdentifier } from "../spec/names.ts";
+import { identifierRule, interfaceNameProblem, isIdentifier } from "../spec/names.ts";
 
 /** What identifies an attachment, together with the network's name. */
 export interface AttachmentId {
@@ -36,7 +36,11 @@ export function requireAttachment(network: string, attachment: AttachmentId): vo
   const { containerId, ifName } = attachment;
   if (containerId === "") throw new CniError(ErrorCode.UnknownContainer, "missing containerID");
   if (!isIdentifier(containerId)) {
-    throw new CniError(ErrorCode.InvalidEnvironment, "invalid characters in containerID", containerId);
+    throw new CniError(
+      ErrorCode.InvalidEnvironment,
+      "invalid characters in containerID",
+      `${containerId}: ${identifierRule}`,
+    );
   }
   requireNetworkName(network);
   const problem = interfaceNameProblem(ifName);
@@ -51,6 +55,6 @@ export function requireNetworkName(network: string): void {
   throw new CniError(
     ErrorCode.InvalidConfig,
     "invalid characters found in network name",
-    `${network}: use letters, digits, _ . and -, a letter or digit first`,
+    `${network}: ${identifierRule}`,
   );
 }

@@ -1,4 +1,5 @@
 /** Whatever was thrown on a plugin's way, as an error that says which plugin failed. */
+import { adviceFor } from "../pkg/linux/advice.ts";
 import { KernelError } from "../pkg/linux/errno.ts";
 import { Interrupted } from "../pkg/linux/termination.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
@@ -17,9 +18,9 @@ export function asCniError(error: unknown): CniError {
 function fromError(error: Error): CniError {
   if (error instanceof CniError) return error;
   if (error instanceof Interrupted) return new CniError(ErrorCode.TryAgain, error.message);
-  if (error instanceof KernelError) return new CniError(ErrorCode.Io, error.message);
+  if (error instanceof KernelError) return new CniError(ErrorCode.Io, error.message, adviceFor(error));
   const code = (error as NodeJS.ErrnoException).code;
-  return new CniError(typeof code === "string" ? ErrorCode.Io : ErrorCode.Internal, error.message);
+  return new CniError(typeof code === "string" ? ErrorCode.Io : ErrorCode.Internal, error.message, adviceFor(error));
 }
 
 /** All failures as one: the first one's code, a line each. No failure is no error. @throws CniError */

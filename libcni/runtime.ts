@@ -113,7 +113,8 @@ export class Runtime {
     try {
       prevResult = this.cachedResult(list, attachment);
     } catch (error) {
-      throw asCniError(error).during(`failed to get network "${list.name}" cached result`);
+      const advice = "DEL sets the record aside: delete the attachment, and add it again";
+      throw asCniError(error).during(`failed to get network "${list.name}" cached result`).withDetails(advice);
     }
     for (const plugin of list.plugins) {
       const request = attachmentRequest(list, plugin, attachment.capabilityArgs, prevResult);

@@ -1,12 +1,8 @@
 /** CNI_ARGS: `KEY=value;KEY=value` (SPEC section 2; deprecated in favour of `args.cni`, and still sent by every runtime). */
 import { CniError, ErrorCode } from "./errors.ts";
 
-function badArgs(reason: string): CniError {
-  return new CniError(
-    ErrorCode.InvalidEnvironment,
-    `ARGS: ${reason}`,
-    "add IgnoreUnknown=1 to pass keys a plugin does not know",
-  );
+function badArgs(reason: string, advice = "CNI_ARGS is KEY=VALUE;KEY=VALUE"): CniError {
+  return new CniError(ErrorCode.InvalidEnvironment, `ARGS: ${reason}`, advice);
 }
 
 /**
@@ -26,7 +22,9 @@ export function parseArgs(text: string, accepted: readonly string[]): Map<string
     else if (accepted.includes(key)) values.set(key, value);
     else unknown.push(`"${pair}"`);
   }
-  if (unknown.length > 0 && !ignoreUnknown) throw badArgs(`unknown args [${unknown.join(" ")}]`);
+  if (unknown.length > 0 && !ignoreUnknown) {
+    throw badArgs(`unknown args [${unknown.join(" ")}]`, "add IgnoreUnknown=1 to pass keys a plugin does not know");
+  }
   return values;
 }
 

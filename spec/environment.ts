@@ -1,6 +1,6 @@
 /** The CNI_* variables of one call (SPEC section 2), and the rest of the environment that a delegate inherits. */
 import { CniError, ErrorCode } from "./errors.ts";
-import { interfaceNameProblem, isIdentifier } from "./names.ts";
+import { identifierRule, interfaceNameProblem, isIdentifier } from "./names.ts";
 
 /** Variables by name; immutable. */
 export class Environment {
@@ -75,7 +75,8 @@ export function requireVariables(environment: Environment, verb: Verb): void {
 }
 
 function requireContainerId(id: string): void {
-  if (!isIdentifier(id)) throw new CniError(ErrorCode.InvalidEnvironment, "invalid characters in containerID", id);
+  if (isIdentifier(id)) return;
+  throw new CniError(ErrorCode.InvalidEnvironment, "invalid characters in containerID", `${id}: ${identifierRule}`);
 }
 
 function requireInterfaceName(name: string): void {

@@ -52,11 +52,14 @@ export class JsonObject {
  * @throws CniError 6 naming `subject`
  */
 export function parseObject(text: string, subject: string): JsonObject {
+  if (text.trim() === "") {
+    throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: it is empty`, "it must be a JSON object");
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const reason = text.trim() === "" ? "it is empty" : error instanceof Error ? error.message : "it is not JSON";
+    const reason = error instanceof Error ? error.message : "it is not JSON";
     throw new CniError(
       ErrorCode.Decode,
       `cannot decode ${subject}: ${reason}`,

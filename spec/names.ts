@@ -3,6 +3,9 @@
 const IDENTIFIER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 const IFNAME_BYTES = 15;
 
+/** What isIdentifier asks for, for the details of errors. */
+export const identifierRule = "use letters, digits, _ . and -, a letter or digit first";
+
 /** Whether this may be a container ID or a network's name. */
 export function isIdentifier(text: string): boolean {
   return IDENTIFIER.test(text);

@@ -1,7 +1,7 @@
 /** The network configuration a plugin gets on stdin: what every plugin reads of it (SPEC section 1 and 2). */
 import { CniError, ErrorCode, invalidConfig } from "./errors.ts";
 import { JsonObject, kindOf, parseObject } from "./json.ts";
-import { isIdentifier } from "./names.ts";
+import { identifierRule, isIdentifier } from "./names.ts";
 
 /** One attachment that a GC request calls alive. */
 export interface ValidAttachment {
@@ -29,8 +29,7 @@ export class NetworkConfig {
     this.name = textMember(this.object, "name");
     if (this.name === "") throw invalidConfig("missing network name", 'give the network configuration a "name"');
     if (!isIdentifier(this.name)) {
-      const rule = "use letters, digits, _ . and -, a letter or digit first";
-      throw invalidConfig("invalid characters found in network name", `${this.name}: ${rule}`);
+      throw invalidConfig("invalid characters found in network name", `${this.name}: ${identifierRule}`);
     }
     this.cniVersion = textMember(this.object, "cniVersion");
     this.validAttachments = validAttachments(this.object);

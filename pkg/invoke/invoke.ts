@@ -3,9 +3,10 @@
  * environment, configuration on stdin, result or error on stdout. Used for delegates and by libcni.
  */
 import type { Environment } from "../../spec/environment.ts";
-import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import { JsonObject } from "../../spec/json.ts";
-import { runProcess } from "../linux/process.ts";
+import { isKernelError } from "../linux/errno.ts";
+import { type ProcessOutcome, runProcess } from "../linux/process.ts";
 import { remainingMs } from "../linux/termination.ts";
 import { findPlugin, isSameFile } from "./find-plugin.ts";
 import type { Outcome } from "./outcome.ts";
@@ -32,14 +33,7 @@ export function invoke(type: string, environment: Environment, stdin: string, in
 
 function execute(type: string, path: string, environment: Environment, stdin: string): Outcome {
   const deadlineMs = Math.max(SHORTEST_MS, remainingMs() - RESERVED_MS);
-  const child = runProcess({
-    path,
-    argv: [path],
-    environment: environment.toStrings(),
-    stdin,
-    deadlineMs,
-    forwardStderr: true,
-  });
+  const child = run(type, path, environment, stdin, deadlineMs);
   if (child.timedOut) {
     throw new CniError(
       ErrorCode.DelegateFailed,
@@ -48,6 +42,26 @@ function execute(type: string, path: string, environment: Environment, stdin: st
     );
   }
   return { status: child.status, stdout: child.stdout, stderr: child.stderr };
+}
+
+function run(type: string, path: string, environment: Environment, stdin: string, deadlineMs: number): ProcessOutcome {
+  try {
+    return runProcess({
+      path,
+      argv: [path],
+      environment: environment.toStrings(),
+      stdin,
+      deadlineMs,
+      forwardStderr: true,
+    });
+  } catch (error) {
+    if (!isKernelError(error, "EACCES") && !isKernelError(error, "ENOEXEC")) throw error;
+    throw new CniError(
+      ErrorCode.DelegateFailed,
+      `cannot start plugin "${type}": ${messageOf(error)}`,
+      "make it executable (chmod +x), and see that it was built for this machine",
+    );
+  }
 }
 
 /** The error that a failed plugin printed, or one that says what it printed instead. */

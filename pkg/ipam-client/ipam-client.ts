@@ -31,7 +31,9 @@ function addOrRelease(delegates: Delegates, type: string): Result {
     }
     const failure = releaseFailure(delegates, type);
     if (failure === "") throw error;
-    throw error.withDetails(failure === error.words ? "its DEL fails likewise" : `DEL of ${type} failed too: ${failure}`);
+    throw error.withDetails(
+      failure === error.words ? "its DEL fails likewise" : `DEL of ${type} failed too: ${failure}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 /** Whatever was thrown, as the error that the runtime is told. */
 import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { adviceFor } from "../linux/advice.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Interrupted } from "../linux/termination.ts";
 
@@ -9,13 +10,17 @@ export function toCniError(error: unknown): CniError {
 
 function fromError(error: Error): CniError {
   if (error instanceof CniError) return error;
-  if (error instanceof KernelError) return new CniError(ErrorCode.Io, error.message);
+  if (error instanceof KernelError) return new CniError(ErrorCode.Io, error.message, adviceFor(error));
   if (error instanceof Interrupted) {
-    return new CniError(ErrorCode.TryAgain, error.message, "what had been done is taken back");
+    const isLate = error.reason !== "SIGTERM" && error.reason !== "SIGINT";
+    const more = isLate ? "; FERRULE_DEADLINE (seconds) gives it more time" : "";
+    return new CniError(ErrorCode.TryAgain, error.message, `the call can be repeated${more}`);
   }
   // File errors are I/O; anything else here is a bug of ours.
   const code = (error as NodeJS.ErrnoException).code;
-  if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return new CniError(ErrorCode.Io, error.message);
+  if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) {
+    return new CniError(ErrorCode.Io, error.message, adviceFor(error));
+  }
   return new CniError(
     ErrorCode.Internal,
     error.message,

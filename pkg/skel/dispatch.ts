@@ -137,7 +137,7 @@ function guardNamespace(plugin: Plugin, verb: Verb, sandbox: Sandbox, environmen
     throw new CniError(
       ErrorCode.OwnNamespace,
       "plugin's netns and netns from CNI_NETNS should not be the same",
-      `CNI_NETNS is ${sandbox.path}`,
+      `CNI_NETNS is ${sandbox.path}: give the container a network namespace of its own, or set CNI_NETNS_OVERRIDE=1`,
     );
   }
   if (plugin.entersSandbox && verb !== "DEL") sandbox.stack;

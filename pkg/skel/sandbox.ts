@@ -1,4 +1,5 @@
 /** The container's network namespace as CNI_NETNS names it: opened when first needed, and never our own. */
+import { statSync } from "node:fs";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { NetworkStack } from "../netlink/stack.ts";
 import { NetworkNamespace } from "../netns/network-namespace.ts";
@@ -18,9 +19,10 @@ export class Sandbox {
     if (this.opened !== undefined) return this.opened;
     const namespace = this.open();
     if (namespace === undefined) {
+      const reason = exists(this.path) ? "it is no network namespace" : "no such file or directory";
       throw new CniError(
         ErrorCode.InvalidEnvironment,
-        `failed to open netns "${this.path}": it is no network namespace`,
+        `failed to open netns "${this.path}": ${reason}`,
         "CNI_NETNS must name an existing one, such as /run/netns/NAME or /proc/PID/ns/net",
       );
     }
@@ -55,5 +57,14 @@ export class Sandbox {
     this.namespace?.close();
     this.opened = undefined;
     this.namespace = undefined;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (_) {
+    return false;
   }
 }

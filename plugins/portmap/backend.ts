@@ -8,7 +8,9 @@ import type { Backend, PortmapConfig } from "./config.ts";
 /** The backend for ADD, CHECK and STATUS; DEL and GC look into both. */
 export function chooseBackend(host: NetworkStack, config: PortmapConfig): Backend {
   if (config.backend !== undefined) return config.backend;
-  return nftablesSupport(host) === undefined ? "nftables" : "iptables";
+  const problem = nftablesSupport(host);
+  // Who may not use nf_tables may not use iptables either: the error is to say so.
+  return problem === undefined || problem.errno === "EPERM" ? "nftables" : "iptables";
 }
 
 /** @throws CniError of that code, which says what the backend lacks and how to come by it */

@@ -146,6 +146,8 @@ function holderNamed(tag: string): string {
 /** @throws CniError 102 naming the mapping that is not as ADD left it */
 export function verifyMappings(host: NetworkStack, plan: Plan): void {
   const socket = host.netfilter;
+  // First what only this container's ADD makes: advice for the chains is of no use where the mappings are gone as well.
+  for (const each of [...plan.ports, ...plan.masqueraded, plan.owner]) verifyElement(socket, plan.attachment, each);
   for (const { chain, rules } of standingChains()) {
     if (listRules(socket, table, chain.name).length < rules.length) {
       throw drift(
@@ -154,7 +156,6 @@ export function verifyMappings(host: NetworkStack, plan: Plan): void {
       );
     }
   }
-  for (const each of [...plan.ports, ...plan.masqueraded, plan.owner]) verifyElement(socket, plan.attachment, each);
   const own = (tag: string): boolean => keyOfTag(tag) === plan.attachment.key;
   if (conditionalHandles(socket, own).length !== plan.conditional.length) {
     throw drift(
