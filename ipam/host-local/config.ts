@@ -113,6 +113,6 @@ function finishSets(keys: Keys, specs: readonly (readonly RangeSpec[])[]): Range
     }
     sets.push(value);
   }
-  if (sets.length === 0) keys.refuse("no IP ranges specified", "", 'give ipam a "ranges" or a "subnet"');
+  if (specs.length === 0) keys.refuse("no IP ranges specified", "", 'give ipam a "ranges" or a "subnet"');
   return sets;
 }

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Address } from "../../pkg/ip/address.ts";
+import { isFileError, isKernelError } from "../../pkg/linux/errno.ts";
 import { Interrupted } from "../../pkg/linux/termination.ts";
 import { listAddresses } from "../../pkg/netlink/address.ts";
 import { findLink } from "../../pkg/netlink/link.ts";
@@ -140,7 +141,7 @@ function status({ config, network }: Status<HostLocalConfig>): void {
     throw new CniError(
       ErrorCode.NotAvailable,
       `no IP addresses available in range set: ${set.toString()}`,
-      `all ${set.capacity.toString()} addresses of range set ${index} of network ${network.name} are reserved: ${RELIEF}`,
+      `every address of range set ${index} of network ${network.name} (${set.capacity.toString()} in all) is reserved: ${RELIEF}`,
     );
   }
 }
@@ -153,9 +154,18 @@ function probe(dataDir: string, network: string): Address[] {
     throw new CniError(
       ErrorCode.NotAvailable,
       `host-local cannot reserve addresses of ${network}: ${messageOf(error)}`,
-      `${dataDir} must be a directory that can be written`,
+      reliefFor(error, dataDir),
     );
   }
+}
+
+/** What helps where the store cannot be opened. */
+function reliefFor(error: unknown, dataDir: string): string {
+  if (isKernelError(error, "EAGAIN")) return "an ADD takes milliseconds: see what that process waits for";
+  if (isFileError(error, "ENOSPC") || isFileError(error, "EDQUOT")) {
+    return `make room on the file system of dataDir ${dataDir} (df, df -i)`;
+  }
+  return `dataDir ${dataDir} must be a directory that can be written`;
 }
 
 /** @throws CniError 5 where the directory cannot be made or written; Interrupted */
@@ -167,7 +177,7 @@ function openStore(owner: Owner, dataDir: string, network: string, warn: (line: 
     throw new CniError(
       ErrorCode.Io,
       `Cannot reserve an address of network ${network}: ${messageOf(error)}`,
-      `dataDir ${dataDir} must be a directory that can be written`,
+      reliefFor(error, dataDir),
     );
   }
 }

@@ -1,7 +1,8 @@
 /** For STATUS: whether an ADD could work. */
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, rmSync, writeFileSync } from "node:fs";
 import type { Address } from "../../pkg/ip/address.ts";
 import { FileLock } from "../../pkg/linux/file-lock.ts";
+import { AttachmentIndex } from "./attachment-index.ts";
 import { isDirectory } from "./files.ts";
 import { LOCK_MODE, lockPath, takenIn } from "./store.ts";
 
@@ -16,13 +17,24 @@ export function probeStore(dataDir: string, network: string, waitMs: number): Ad
     return [];
   }
   accessSync(directory, constants.W_OK);
-  FileLock.acquireWithin(
-    lockPath(dataDir, network),
-    `lock the reservations of ${network}`,
-    waitMs,
-    LOCK_MODE,
-  ).release();
+  const operation = `lock the reservations of ${network}`;
+  const lock = FileLock.acquireWithin(lockPath(dataDir, network), operation, waitMs, LOCK_MODE);
+  try {
+    requireRoom(AttachmentIndex.open(dataDir, network).directory);
+  } finally {
+    lock.release();
+  }
   return takenIn(directory);
+}
+
+/** Only writing tells whether the disk is full. The file is no reservation's, and gone again at once. */
+function requireRoom(directory: string): void {
+  const path = `${directory}/status`;
+  try {
+    writeFileSync(path, "room\n", { mode: 0o600 });
+  } finally {
+    rmSync(path, { force: true });
+  }
 }
 
 function nearestDirectory(path: string): string {

@@ -100,7 +100,7 @@ function takeNext(store: ReservationStore, index: number, set: RangeSet): Candid
   throw new CniError(
     ErrorCode.PoolExhausted,
     `no IP addresses available in range set: ${set.toString()}`,
-    `all ${total} addresses of range set ${index} are reserved: ${RELIEF}`,
+    `every address of range set ${index} (${total} in all) is reserved: ${RELIEF}`,
   );
 }
 

@@ -128,7 +128,7 @@ for (const suite of engines) {
       (await call(network, "ADD", config, "c1")).expectSuccess();
       (await call(network, "ADD", config, "c2")).expectError(
         100,
-        /failed to allocate for range 0: no IP addresses available in range set: 10\.1\.0\.1-10\.1\.0\.2\n.*all 1 addresses/,
+        /failed to allocate for range 0: no IP addresses available in range set: 10\.1\.0\.1-10\.1\.0\.2\n.*every address of range set 0 \(1 in all\)/,
       );
       expect(await network.addresses(), "all or nothing").toEqual(["10.1.0.2", "10.2.0.2"]);
       (await call(network, "STATUS", config)).expectError(50, /no IP addresses available in range set/);
