@@ -16,7 +16,7 @@ import {
 import type { NetworkStack } from "../netlink/stack.ts";
 import { type Attachment, keyOfTag } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
-import { ensureSysctl, writeSysctl, writeSysctls } from "../sysctl/sysctl.ts";
+import { ensureSysctl, isWriteRefused, readSysctl, writeSysctl, writeSysctls } from "../sysctl/sysctl.ts";
 import { nameTaken } from "./name-taken.ts";
 
 /** Names tried for the host's end before giving up: each collides with a probability of 1 to 2³². */
@@ -139,10 +139,14 @@ export function requireFreeName(
  * duplicate detection on a link with two ends that we made both, in which the host could not ask for an IPv6 neighbour.
  */
 export function prepareHostEnd(host: NetworkStack, name: string): void {
-  writeSysctls(host.namespace, [
-    [`net/ipv6/conf/${name}/accept_ra`, "0"],
-    [`net/ipv6/conf/${name}/accept_dad`, "0"],
-  ]);
+  try {
+    writeSysctls(host.namespace, [
+      [`net/ipv6/conf/${name}/accept_ra`, "0"],
+      [`net/ipv6/conf/${name}/accept_dad`, "0"],
+    ]);
+  } catch (error) {
+    if (!isWriteRefused(error) || !ignoresAdvertisements(host, name)) throw error;
+  }
 }
 
 /**
@@ -151,7 +155,11 @@ export function prepareHostEnd(host: NetworkStack, name: string): void {
  */
 function preparePort(host: NetworkStack, end: Link): void {
   generateNoAddresses(host, end);
-  writeSysctl(host.namespace, `net/ipv6/conf/${end.name}/accept_ra`, "0");
+  try {
+    writeSysctl(host.namespace, `net/ipv6/conf/${end.name}/accept_ra`, "0");
+  } catch (error) {
+    if (!isWriteRefused(error)) throw error; // what comes in by a port is for the bridge, which is asked on its own
+  }
 }
 
 /** The host's end of a pair, `undefined` when it is elsewhere or `end` is no veth. */
@@ -164,7 +172,19 @@ export function otherEnd(host: NetworkStack, end: Link): Link | undefined {
 
 /** Containers must not be able to hand the host routes by router advertisements (CVE-2020-10749). */
 export function refuseAdvertisements(host: NetworkStack, name: string): void {
-  ensureSysctl(host.namespace, `net/ipv6/conf/${name}/accept_ra`, "0");
+  try {
+    ensureSysctl(host.namespace, `net/ipv6/conf/${name}/accept_ra`, "0");
+  } catch (error) {
+    if (!isWriteRefused(error) || !ignoresAdvertisements(host, name)) throw error;
+  }
+}
+
+/** Where accept_ra cannot be written: a router takes no routes from others unless accept_ra is 2 (ip-sysctl.rst). */
+function ignoresAdvertisements(host: NetworkStack, name: string): boolean {
+  const six = `net/ipv6/conf/${name}`;
+  const accepts = readSysctl(host.namespace, `${six}/accept_ra`) ?? "0";
+  if (accepts === "0" || readSysctl(host.namespace, `${six}/disable_ipv6`) === "1") return true;
+  return accepts === "1" && readSysctl(host.namespace, `${six}/forwarding`) === "1";
 }
 
 function findRequired(stack: NetworkStack, name: string): Link {

@@ -7,8 +7,16 @@ import type { MasqueradeBackend } from "./backend.ts";
 
 /** @throws CniError 50 when an ADD that masquerades would fail */
 export function requireMasquerade(host: NetworkStack, backend: MasqueradeBackend): void {
-  if (backend === "nftables") requireNftables(host);
-  else Iptables.require(4);
+  if (backend === "nftables") {
+    requireNftables(host);
+    return;
+  }
+  if (Iptables.find(4) !== undefined) return;
+  throw new CniError(
+    ErrorCode.NotAvailable,
+    "iptables-save and iptables-restore are not installed",
+    'install iptables, or set ipMasqBackend to "nftables"',
+  );
 }
 
 /** @throws CniError 50 when the kernel has no nf_tables; KernelError when it may not be asked */

@@ -2,7 +2,7 @@
  * Kernel parameters under /proc/sys, of one network namespace. Keys have slashes (`net/ipv4/conf/eth0.5/rp_filter`), so that
  * an interface's name may have dots. Source: proc_sys(5), Documentation/networking/ip-sysctl.rst.
  */
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
 import { isFileError } from "../linux/errno.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 
@@ -38,10 +38,15 @@ export function ensureSysctl(namespace: NetworkNamespace | undefined, key: strin
   });
 }
 
+/** Whether what was caught says that parameters cannot be written here at all, as in an unprivileged container. */
+export function isWriteRefused(error: unknown): boolean {
+  return isFileError(error, "EROFS") || isFileError(error, "EACCES") || isFileError(error, "EPERM");
+}
+
 /** Why a parameter of the own namespace cannot be written, in the system's words; empty when it can. Changes nothing. */
 export function writeRefusal(key: string): string {
   try {
-    closeSync(openSync(pathOf(key), "r+"));
+    closeSync(openSync(pathOf(key), constants.O_WRONLY, 0));
     return "";
   } catch (error) {
     return error instanceof Error ? error.message : "unknown error";
@@ -75,8 +80,8 @@ function read(key: string): string | undefined {
 function write(key: string, value: string): boolean {
   let descriptor: number;
   try {
-    // Never created: a parameter that is not there is not made by writing.
-    descriptor = openSync(pathOf(key), "r+");
+    // Never created: a parameter that is not there is not made by writing. Some can only be written (net/ipv4/route/flush).
+    descriptor = openSync(pathOf(key), constants.O_WRONLY, 0);
   } catch (error) {
     if (isAbsence(error)) return false;
     if (read(key) === value) return true; // a read-only /proc with the right value will do

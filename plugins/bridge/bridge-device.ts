@@ -8,7 +8,7 @@ import { changeLink, deleteLink, findLink, type Link, listLinks } from "../../pk
 import { bridgeAttributes } from "../../pkg/netlink/link-attributes.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
-import { writeSysctl } from "../../pkg/sysctl/sysctl.ts";
+import { isWriteRefused, writeSysctl } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { BridgeConfig } from "./config.ts";
 
@@ -80,8 +80,16 @@ function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Lin
     );
   }
   // Its address is random: a second of duplicate detection would keep the host from asking for IPv6 neighbours that long.
-  if (isOurs) writeSysctl(host.namespace, `net/ipv6/conf/${link.name}/accept_dad`, "0");
+  if (isOurs) skipDuplicateDetection(host, link.name);
   return link;
+}
+
+function skipDuplicateDetection(host: NetworkStack, name: string): void {
+  try {
+    writeSysctl(host.namespace, `net/ipv6/conf/${name}/accept_dad`, "0");
+  } catch (error) {
+    if (!isWriteRefused(error)) throw error; // the second is lost, and nothing else
+  }
 }
 
 function removeUnused(host: NetworkStack, name: string): void {

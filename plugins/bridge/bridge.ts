@@ -8,7 +8,7 @@ import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { announceAddresses } from "../../pkg/link/announce.ts";
-import { enableForwarding } from "../../pkg/link/forwarding.ts";
+import { enableForwarding, requireForwarding, verifyForwarding } from "../../pkg/link/forwarding.ts";
 import { awaitOperational } from "../../pkg/link/operational.ts";
 import {
   connectVeth,
@@ -18,7 +18,6 @@ import {
   staleHostEnds,
   type VethPair,
 } from "../../pkg/link/veth.ts";
-import { isFileError } from "../../pkg/linux/errno.ts";
 import {
   collectMasquerade,
   ensureMasquerade,
@@ -39,7 +38,7 @@ import {
   type Status,
 } from "../../pkg/skel/plugin.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
-import { ensureSysctl, writeSysctls } from "../../pkg/sysctl/sysctl.ts";
+import { ensureSysctl, isWriteRefused, writeSysctls } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
 import { describeInterface, type Interface, noDns, type Result } from "../../spec/result.ts";
 import { ensureBridge, findBridge } from "./bridge-device.ts";
@@ -109,7 +108,7 @@ function prepareSandbox(sandbox: NetworkStack, container: Link, config: BridgeCo
     ]);
   } catch (error) {
     // A read-only /proc/sys, as in a container: the network works without.
-    if (!isFileError(error, "EROFS") && !isFileError(error, "EACCES") && !isFileError(error, "EPERM")) throw error;
+    if (!isWriteRefused(error)) throw error;
   }
 }
 
@@ -139,7 +138,10 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
   const ips = result.ips.filter(
     (ip) => ip.interface === undefined || result.interfaces.at(ip.interface)?.name === container.name,
   );
-  if (config.isGateway) verifyGateways(host, device, config, ips);
+  if (config.isGateway) {
+    verifyGateways(host, device, config, ips);
+    verifyForwarding(host, ips);
+  }
   if (config.ipMasq) verifyMasquerade(host, config.ipMasqBackend, attachment, ips);
   if (config.macspoofchk) verifySpoofCheck(host, attachment);
 }
@@ -179,6 +181,7 @@ function gc({ config, host, delegates, valid, teardown }: Gc<BridgeConfig>): voi
 
 function status({ config, host, delegates }: Status<BridgeConfig>): void {
   requireBridgeName(host, config.bridge);
+  if (config.isGateway) requireForwarding(host);
   if (config.macspoofchk) requireNftables(host);
   if (config.ipMasq) requireMasquerade(host, config.ipMasqBackend);
   if (config.ipamType !== "") delegates.status(config.ipamType);

@@ -9,7 +9,7 @@ import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts
 import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
-import { enableForwarding } from "../../pkg/link/forwarding.ts";
+import { enableForwarding, requireForwarding, verifyForwarding } from "../../pkg/link/forwarding.ts";
 import { awaitOperational } from "../../pkg/link/operational.ts";
 import {
   connectVeth,
@@ -164,6 +164,7 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
   );
   verifyContainerRoutes(sandbox.stack, container, ips);
   verifyHostEnd(host, container, ips);
+  verifyForwarding(host, ips);
   if (config.ipMasq) verifyMasquerade(host, config.ipMasqBackend, attachment, ips);
 }
 
@@ -203,6 +204,7 @@ function gc({ config, host, delegates, valid, teardown }: Gc<PtpConfig>): void {
 }
 
 function status({ config, host, delegates }: Status<PtpConfig>): void {
+  requireForwarding(host);
   if (config.ipMasq) requireMasquerade(host, config.ipMasqBackend);
   delegates.status(config.ipamType);
 }
