@@ -2,6 +2,7 @@
 export const pluginNames: readonly string[] = [
   "bridge",
   "dummy",
+  "flannel",
   "host-device",
   "host-local",
   "ipvlan",

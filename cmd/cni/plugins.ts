@@ -4,6 +4,7 @@ import { staticIpam } from "../../ipam/static/static.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { bridge } from "../../plugins/bridge/bridge.ts";
 import { dummy } from "../../plugins/dummy/dummy.ts";
+import { flannel } from "../../plugins/flannel/flannel.ts";
 import { hostDevice } from "../../plugins/host-device/host-device.ts";
 import { ipvlan } from "../../plugins/ipvlan/ipvlan.ts";
 import { loopback } from "../../plugins/loopback/loopback.ts";
@@ -21,6 +22,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return bridge();
     case "host-device":
       return hostDevice();
+    case "flannel":
+      return flannel();
     case "host-local":
       return hostLocal();
     case "ipvlan":

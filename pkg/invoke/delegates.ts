@@ -19,6 +19,11 @@ export class Delegates {
     this.inProcess = inProcess;
   }
 
+  /** The same plugins, called with another configuration and environment: for what is delegated to is not IPAM alone. */
+  with(environment: Environment, config: NetworkConfig): Delegates {
+    return new Delegates(environment, config, this.inProcess);
+  }
+
   /**
    * ADD of the plugin `type`: its result in the newest shape. The delegate has cleaned up after itself when this throws,
    * as far as it could; the caller still runs its DEL (SPEC section 4).

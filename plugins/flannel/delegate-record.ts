@@ -1,0 +1,163 @@
+/**
+ * What the delegate of an attachment was called with, kept until DEL: the original plugin's files, so that either can delete what
+ * the other added.
+ *
+ *   <dataDir>/<container>                  the delegate's configuration, and whose it is
+ *   <dataDir>/<container>@<attachment>     the same of another interface or network of that container
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { JsonMembers } from "../../libcni/json-members.ts";
+import { isFileError } from "../../pkg/linux/errno.ts";
+import { removeUnfinished, replaceFile } from "../../pkg/linux/replace-file.ts";
+import type { Attachment } from "../../pkg/skel/attachment.ts";
+import { JsonObject } from "../../spec/json.ts";
+
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+/** The member that says whose a record is: the delegate never sees it, and the original's delegate does not know it. */
+const OWNER = "ferrule";
+
+/** What a record says. */
+export interface Remembered {
+  readonly path: string;
+  /** The delegate's configuration. */
+  readonly text: string;
+  readonly type: string;
+  readonly network: string;
+  readonly containerId: string;
+  /** Empty in the original's records. */
+  readonly ifName: string;
+}
+
+/** The records of one attachment. */
+export class DelegateRecord {
+  private readonly directory: string;
+  private readonly attachment: Attachment;
+  private readonly warn: (line: string) => void;
+
+  constructor(directory: string, attachment: Attachment, warn: (line: string) => void) {
+    this.directory = directory;
+    this.attachment = attachment;
+    this.warn = warn;
+  }
+
+  /** `undefined` when there is none of this attachment. A damaged one is set aside. @throws file errors */
+  find(): Remembered | undefined {
+    for (const path of [this.ownPath, this.sharedPath]) {
+      const remembered = readRecord(path, this.attachment.containerId, this.warn);
+      if (remembered !== undefined && this.isOurs(remembered)) return remembered;
+    }
+    return undefined;
+  }
+
+  /** Replaces the attachment's record; another attachment's stays. @throws file errors; nothing is changed then */
+  write(text: string): void {
+    mkdirSync(this.directory, { recursive: true, mode: DIRECTORY_MODE });
+    const shared = readRecord(this.sharedPath, this.attachment.containerId, this.warn);
+    const path = shared === undefined || this.isOurs(shared) ? this.sharedPath : this.ownPath;
+    replaceFile(path, this.signed(text), FILE_MODE);
+  }
+
+  /** Makes it what it was: that record, or none. @throws file errors */
+  putBack(earlier: Remembered | undefined): void {
+    if (earlier === undefined) this.remove();
+    else replaceFile(earlier.path, earlier.ifName === "" ? earlier.text : this.signed(earlier.text), FILE_MODE);
+  }
+
+  /** With what a killed ADD may have left of a new one; absence is success. @throws file errors */
+  remove(): void {
+    const remembered = this.find();
+    if (remembered !== undefined) removeRecord(remembered);
+    for (const path of [this.ownPath, this.sharedPath]) removeUnfinished(path);
+  }
+
+  private get sharedPath(): string {
+    return `${this.directory}/${this.attachment.containerId}`;
+  }
+
+  /** No container's identifier has an @. */
+  private get ownPath(): string {
+    return `${this.sharedPath}@${this.attachment.key}`;
+  }
+
+  private isOurs(remembered: Remembered): boolean {
+    const { network, ifName } = this.attachment;
+    return remembered.network === network && (remembered.ifName === "" || remembered.ifName === ifName);
+  }
+
+  private signed(text: string): string {
+    const value: unknown = JSON.parse(text);
+    const object = JsonObject.of(value);
+    const members = object === undefined ? new JsonMembers() : JsonMembers.of(object);
+    const { containerId, ifName, network } = this.attachment;
+    const owner = new JsonMembers().setText("containerId", containerId).setText("ifName", ifName);
+    return members.set(OWNER, owner.setText("network", network).toString()).toString();
+  }
+}
+
+/** All records of a directory; none when there is no such directory. @throws file errors */
+export function allRecords(directory: string, warn: (line: string) => void): Remembered[] {
+  const found: Remembered[] = [];
+  for (const name of namesIn(directory)) {
+    const at = name.indexOf("@");
+    if (name.startsWith(".") || name.endsWith(DAMAGED)) continue;
+    const remembered = readRecord(`${directory}/${name}`, at < 0 ? name : name.slice(0, at), warn);
+    if (remembered !== undefined) found.push(remembered);
+  }
+  return found;
+}
+
+/** Absence is success. @throws file errors */
+export function removeRecord(remembered: Remembered): void {
+  rmSync(remembered.path, { force: true });
+}
+
+const DAMAGED = "@damaged";
+
+function readRecord(path: string, containerId: string, warn: (line: string) => void): Remembered | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (isFileError(error, "ENOENT")) return undefined;
+    throw error;
+  }
+  const remembered = parseRecord(text, path, containerId);
+  if (remembered !== undefined) return remembered;
+  renameSync(path, `${path}${DAMAGED}`);
+  warn(`flannel: ${path} is damaged, and now ${path}${DAMAGED}: the delegate is called with what is configured now`);
+  return undefined;
+}
+
+/** `undefined` when the text is no configuration of a delegate. */
+export function parseRecord(text: string, path: string, containerId: string): Remembered | undefined {
+  let object: JsonObject | undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    object = JsonObject.of(value);
+  } catch (_) {
+    return undefined;
+  }
+  const type = object?.get("type");
+  const network = object?.get("name");
+  if (object === undefined || typeof type !== "string" || typeof network !== "string") return undefined;
+  const owner = JsonObject.of(object.get(OWNER));
+  const ifName = owner?.get("ifName");
+  return {
+    path,
+    text: JsonMembers.of(object).remove(OWNER).toString(),
+    type,
+    network,
+    containerId,
+    ifName: typeof ifName === "string" ? ifName : "",
+  };
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isFileError(error, "ENOENT")) return [];
+    throw error;
+  }
+}
