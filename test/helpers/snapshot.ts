@@ -47,13 +47,21 @@ const sections: readonly (readonly [name: string, command: string])[] = [
   ["legacy6", "test ! -s /proc/net/ip6_tables_names || ip6tables-legacy-save"],
   ["sysctl", `cd /proc/sys && grep -sH . ${sysctls}`],
 ];
-const script = `exec 2>/dev/null\n${sections.map(([, command]) => `${command}\nprintf '\\036'`).join("\n")}`;
+const SEPARATOR = "\\036";
+const script = `exec 2>/dev/null\n${sections.map(([, command]) => `${command}\nprintf '${SEPARATOR}'`).join("\n")}`;
 
 /** The state of a node, and of sandboxes if given. */
 export async function snapshot(node: TestNode, options: SnapshotOptions = {}): Promise<Snapshot> {
-  const lines = await namespaceLines(node, "node");
-  for (const [index, sandbox] of (options.sandboxes ?? []).entries()) {
-    lines.push(...(await namespaceLines(sandbox, `sandbox ${index}`)));
+  const sandboxes = options.sandboxes ?? [];
+  const inEach = `sh -c "$0"; for each; do nsenter --net="$each" sh -c "$0" || printf '${SEPARATOR.repeat(sections.length)}'; done`;
+  const { stdout } = await node.run(["sh", "-c", inEach, script, ...sandboxes.map((each) => each.path)]);
+  const texts = stdout.split("\x1e");
+  const lines: string[] = [];
+  for (const [index, text] of texts.slice(0, sections.length * (sandboxes.length + 1)).entries()) {
+    const [name = ""] = sections[index % sections.length] ?? [];
+    const place = Math.floor(index / sections.length);
+    const label = place === 0 ? "node" : `sandbox ${place - 1}`;
+    for (const line of sectionLines(name, text)) lines.push(`${label} ${line}`);
   }
   const roots = stateDirectories.map((path) => join(node.directory, "state", path.slice(1).replaceAll("/", "-")));
   for (const root of [...roots, ...(options.directories ?? [])]) {
@@ -86,17 +94,6 @@ export async function expectSameEventually(
   expectSame(after, before, what);
 }
 
-async function namespaceLines(namespace: Namespace, label: string): Promise<string[]> {
-  const { stdout } = await namespace.run(["sh", "-c", script]);
-  const texts = stdout.split("\x1e");
-  const lines: string[] = [];
-  for (const [index, [name]] of sections.entries()) {
-    const text = texts[index] ?? "";
-    for (const line of sectionLines(name, text)) lines.push(`${label} ${line}`);
-  }
-  return lines;
-}
-
 function sectionLines(name: string, text: string): string[] {
   switch (name) {
     case "link":
@@ -108,6 +105,8 @@ function sectionLines(name: string, text: string): string[] {
       return routesAndRules(name, rows(text));
     case "qdisc":
       return rows(text).map((row) => `qdisc: ${stable(row)}`);
+    case "nft":
+      return rulesetLines(text);
     case "iptables":
     case "ip6tables":
     case "legacy":
@@ -117,8 +116,20 @@ function sectionLines(name: string, text: string): string[] {
         .filter((line) => !/^(#|COMMIT|\*|:\w+ ACCEPT)/.test(line))
         .map((line) => `${name}: ${line}`);
     default:
-      return plainLines(text.replaceAll(/packets \d+ bytes \d+/g, "")).map((line) => `${name}: ${line}`);
+      return plainLines(text).map((line) => `${name}: ${line}`);
   }
+}
+
+/** Each line behind the family and name of its table, and without counters. */
+function rulesetLines(text: string): string[] {
+  let table = "";
+  const lines: string[] = [];
+  for (const line of plainLines(text.replaceAll(/packets \d+ bytes \d+/g, ""))) {
+    if (line.startsWith("# Warning: ")) continue;
+    table = /^table (.*) \{$/.exec(line)?.[1] ?? table;
+    lines.push(`nft: ${table}: ${line}`);
+  }
+  return lines;
 }
 
 /** A rule has a priority, a route has none. */

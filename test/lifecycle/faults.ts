@@ -2,68 +2,16 @@
  * Failures at every step: whatever system call fails, ADD either succeeds or takes back all it did; however a plugin is killed,
  * the next DEL removes what it left; and a DEL that fails can be repeated.
  */
-import { describe, expect, test } from "vitest";
-import { pluginNames } from "../../cmd/cni/names.ts";
+import { afterAll, describe, expect, test } from "vitest";
 import { compareVersions } from "../../spec/versions.ts";
 import type { Suite } from "../helpers/engines.ts";
-import { CallCounter, describeFault, type Fault, type Followed, inject, steps } from "../helpers/faults.ts";
-import { type TestAttachment, TestNetwork } from "../helpers/network.ts";
-import { TestNode } from "../helpers/node.ts";
+import { describeFault, type Fault, inject, steps } from "../helpers/faults.ts";
+import { kernelLacks } from "../helpers/kernel.ts";
 import type { PluginCall } from "../helpers/plugin.ts";
-import { type Snapshot, snapshot } from "../helpers/snapshot.ts";
-import { type PluginCase, pluginCases, pluginsOf } from "./plugin-cases.ts";
-
-/** Calls that both engines make for the plugin alone. */
-const kernelFaults: readonly Fault[] = [
-  { kind: "error", call: "sendto", errno: "ENOMEM" },
-  { kind: "error", call: "recvfrom", errno: "ENOMEM" },
-  { kind: "error", call: "bind", errno: "ENOMEM" },
-  { kind: "error", call: "setns", errno: "EPERM" },
-  { kind: "signal", call: "sendto", signal: "KILL" },
-  { kind: "signal", call: "sendto", signal: "TERM" },
-  { kind: "signal", call: "recvfrom", signal: "TERM" },
-];
-
-/** Calls on files, which Bun makes for itself too, from other threads. */
-const fileFaults: readonly Fault[] = [
-  // musl opens by open, glibc by openat.
-  { kind: "error", call: "open", errno: "EMFILE" },
-  { kind: "error", call: "openat", errno: "EMFILE" },
-  { kind: "error", call: "write", errno: "ENOSPC" },
-  { kind: "error", call: "fsync", errno: "EIO" },
-  { kind: "error", call: "rename", errno: "EIO" },
-  { kind: "error", call: "linkat", errno: "EIO" },
-  { kind: "error", call: "link", errno: "EIO" },
-  { kind: "error", call: "mkdir", errno: "EACCES" },
-  { kind: "error", call: "flock", errno: "ENOLCK" },
-  { kind: "signal", call: "open", signal: "KILL" },
-  { kind: "signal", call: "openat", signal: "KILL" },
-  { kind: "signal", call: "write", signal: "KILL" },
-  { kind: "signal", call: "fsync", signal: "KILL" },
-  { kind: "signal", call: "unlink", signal: "KILL" },
-];
-
-/** DEL, too, must survive these. */
-const deletionFaults: readonly Fault[] = [
-  { kind: "error", call: "sendto", errno: "ENOMEM" },
-  { kind: "error", call: "unlink", errno: "EIO" },
-  { kind: "signal", call: "sendto", signal: "KILL" },
-  { kind: "signal", call: "sendto", signal: "TERM" },
-  { kind: "signal", call: "open", signal: "KILL" },
-  { kind: "signal", call: "unlink", signal: "KILL" },
-];
-
-/** How many steps of each fault are tried: all that there are for the newest version, some for the others, some for the slower engine. */
-function limitFor(engine: Suite, version: string): number {
-  return engine.name === "native" ? (version === "1.1.0" ? 500 : 6) : version === "1.1.0" ? 16 : 4;
-}
-
-/** What may fail on a node on which no plugin ever ran. */
-const virginFaults: readonly Fault[] = [
-  { kind: "error", call: "sendto", errno: "ENOMEM" },
-  { kind: "error", call: "recvfrom", errno: "ENOMEM" },
-  { kind: "signal", call: "sendto", signal: "TERM" },
-];
+import { type TriedFault, triedFaults } from "./fault-table.ts";
+import { presentRows } from "./matrix.ts";
+import type { PluginCase } from "./plugin-cases.ts";
+import { type CallCounts, followedFor, Stage, usesIptables } from "./stage.ts";
 
 /**
  * What a first ADD may leave, because it is the node's or the network's and not the container's: forwarding; directories, locks and
@@ -75,88 +23,13 @@ const lasting: readonly RegExp[] = [
   /^node ip6?tables: (?!.*CNI-DN-).*CNI-HOSTPORT-/,
 ];
 
-function usesIptables({ config }: PluginCase): boolean {
-  return config["backend"] === "iptables" || config["ipMasqBackend"] === "iptables";
-}
-
 const FAULT_TEST_TIMEOUT_MS = 300_000;
-
-function followedFor(engine: Suite): Followed {
-  return engine.name === "native" ? "process" : "threads and children";
-}
+/** After so many steps at which something is wrong, the others are not tried. */
+const FAILURES_SHOWN = 5;
 
 /** Where children are followed, a fault meets iptables too, also the one that is to take back: nothing is learnt about us. */
 function canTell(row: PluginCase, engine: Suite): boolean {
   return !usesIptables(row) || followedFor(engine) === "process";
-}
-
-/** A network that has been used once, or never, and what its node looks like at rest. */
-class Stage {
-  readonly node: TestNode;
-  readonly network: TestNetwork;
-  readonly row: PluginCase;
-  /** Bun's calls come from several threads; the native executable has one, and what it runs (iptables) is not under test. */
-  readonly followed: Followed;
-  private rested: Snapshot = { lines: [] };
-
-  private constructor(node: TestNode, network: TestNetwork, row: PluginCase, followed: Followed) {
-    this.node = node;
-    this.network = network;
-    this.row = row;
-    this.followed = followed;
-  }
-
-  static async create(row: PluginCase, engine: Suite, version: string, virgin = false): Promise<Stage> {
-    const node = await TestNode.create();
-    await row.prepare?.(node);
-    const stage = new Stage(node, new TestNetwork(node, version, pluginsOf(row, engine)), row, followedFor(engine));
-    if (virgin) return stage;
-    const first = await stage.prepared("first");
-    await stage.network.addOne(stage.own, first);
-    await stage.removed(first);
-    await first.sandbox.remove();
-    return stage;
-  }
-
-  /** The position of the plugin that the row is about. */
-  get own(): number {
-    return this.network.plugins.length - 1;
-  }
-
-  /** A container on which all plugins before the row's own have run. */
-  async prepared(name: string): Promise<TestAttachment> {
-    const container = await this.network.container(name, this.row.ifName);
-    await this.network.add(container, this.own);
-    return container;
-  }
-
-  /** Deletes a container wholly; whether all DELs succeeded. */
-  async removed(container: TestAttachment): Promise<boolean> {
-    const calls: PluginCall[] = [];
-    for (const position of [...this.network.plugins.keys()].toReversed())
-      calls.push(await this.network.delOne(position, container));
-    return calls.every((call) => call.status === 0);
-  }
-
-  async look(container: TestAttachment): Promise<Snapshot> {
-    return snapshot(this.node, { sandboxes: [container.sandbox] });
-  }
-
-  /** What is to be found again. */
-  async rest(container: TestAttachment): Promise<void> {
-    this.rested = await this.look(container);
-  }
-
-  /** What is there and should not be, or is gone and should be there; empty when all is as it was. */
-  async difference(container: TestAttachment, tolerated: readonly RegExp[] = []): Promise<string> {
-    // nft shows the rules of iptables once more, and the kernel's own chains, which iptables makes and nobody removes.
-    const all = usesIptables(this.row) ? [...tolerated, /^node nft: /] : tolerated;
-    const ignored = (line: string): boolean => all.some((pattern) => pattern.test(line));
-    const now = (await this.look(container)).lines.filter((line) => !ignored(line));
-    const more = now.filter((line) => !this.rested.lines.includes(line)).map((line) => `+ ${line}`);
-    const less = this.rested.lines.filter((line) => !ignored(line) && !now.includes(line)).map((line) => `- ${line}`);
-    return [...more, ...less].map((line) => line.slice(0, 300)).join("\n");
-  }
 }
 
 /** What is wrong with how a call ended, or nothing. Told to end before it can notice, a process just ends. */
@@ -177,27 +50,28 @@ function unruly(call: PluginCall, fault: Fault): string {
   return "";
 }
 
+type Attempt = (stage: Stage, fault: Fault, nth: number) => Promise<string>;
+
 /** Runs the row's own ADD with one fault, and tells what went wrong. */
-async function faultyAdd(stage: Stage, container: TestAttachment, fault: Fault, nth: number): Promise<string> {
-  const { network, own } = stage;
+async function faultyAdd(stage: Stage, fault: Fault, nth: number): Promise<string> {
+  const { network, own, container } = stage;
   const call = await network.addOne(own, container, { wrapper: inject(fault, nth, stage.followed) });
   const complaint = unruly(call, fault);
   if (complaint !== "") return complaint;
   const mayLeave = call.status === 0 || call.status === 137 || call.stdout === "";
   if (!mayLeave) {
-    const left = await stage.difference(container);
-    if (left !== "") return `ADD failed (${call.json.msg}) and left:\n${left}`;
-    return "";
+    const left = await stage.difference();
+    return left === "" ? "" : `ADD failed (${call.json.msg}) and left:\n${left}`;
   }
   const deletion = await network.delOne(own, container);
   if (deletion.status !== 0) return `DEL afterwards failed: ${deletion.stdout}${deletion.stderr}`;
-  const left = await stage.difference(container);
+  const left = await stage.difference();
   return left === "" ? "" : `DEL afterwards (ADD ended with ${call.status}) left:\n${left}`;
 }
 
 /** Runs the row's own DEL with one fault, then again without. */
-async function faultyDel(stage: Stage, container: TestAttachment, fault: Fault, nth: number): Promise<string> {
-  const { network, own } = stage;
+async function faultyDel(stage: Stage, fault: Fault, nth: number): Promise<string> {
+  const { network, own, container } = stage;
   const before = container.result;
   const added = await network.addOne(own, container);
   if (added.status !== 0) return `ADD without a fault failed: ${added.stdout}`;
@@ -208,81 +82,80 @@ async function faultyDel(stage: Stage, container: TestAttachment, fault: Fault, 
   container.result = before;
   if (complaint !== "") return complaint;
   if (again.status !== 0) return `the second DEL failed: ${again.stdout}${again.stderr}`;
-  const left = await stage.difference(container);
+  const left = await stage.difference();
   return left === "" ? "" : `the second DEL left:\n${left}`;
 }
 
-type Attempt = (stage: Stage, container: TestAttachment, fault: Fault, nth: number) => Promise<string>;
+/** The stage of one row in one version: it goes from fault to fault, for each leaves it at rest, and is replaced after a failure. */
+class Stages {
+  private readonly create: () => Promise<Stage>;
+  private readonly calls: readonly string[];
+  private stage: Stage | undefined;
+  private counts: CallCounts | undefined;
 
-/** Tries a fault at each step, on a fresh stage after each failure. */
-async function tryAllSteps(
-  row: PluginCase,
-  engine: Suite,
-  version: string,
-  verb: "ADD" | "DEL",
-  fault: Fault,
-  attempt: Attempt,
-): Promise<void> {
-  const failures: string[] = [];
-  let stage = await Stage.create(row, engine, version);
-  try {
-    const counter = new CallCounter(stage.node, [fault.call], stage.followed);
-    const sample = await stage.prepared("sample");
-    const added = await stage.network.addOne(stage.own, sample, verb === "ADD" ? { wrapper: counter.wrapper } : {});
-    added.expectSuccess();
-    if (verb === "DEL") await stage.network.delOne(stage.own, sample, { wrapper: counter.wrapper });
-    await stage.removed(sample);
-    await sample.sandbox.remove();
-    const count = (await counter.counts()).get(fault.call) ?? 0;
-    let container = await stage.prepared("container");
-    await stage.rest(container);
-    for (const nth of steps(count, limitFor(engine, version))) {
-      const wrong = await attempt(stage, container, fault, nth);
+  constructor(row: PluginCase, engine: Suite, version: string, calls: readonly string[]) {
+    this.create = () => Stage.create(row, engine, version);
+    this.calls = calls;
+  }
+
+  /** Tries a fault at each of its steps, and then that all goes well without. */
+  async tryAllSteps(verb: "ADD" | "DEL", { fault, atMost }: TriedFault, attempt: Attempt): Promise<void> {
+    const failures: string[] = [];
+    let stage = await this.atRest();
+    this.counts ??= await stage.countCalls(this.calls);
+    const count = this.counts[verb].get(fault.call) ?? 0;
+    for (const nth of steps(count, atMost)) {
+      const wrong = await attempt(stage, fault, nth);
       if (wrong === "") continue;
       failures.push(`${describeFault(fault)} (number ${nth} of ${count}): ${wrong}`);
-      if (failures.length >= 5) break;
-      await stage.node.dispose();
-      stage = await Stage.create(row, engine, version);
-      container = await stage.prepared("container");
-      await stage.rest(container);
+      await this.dispose();
+      if (failures.length >= FAILURES_SHOWN) break;
+      stage = await this.atRest();
     }
-    if (failures.length === 0) {
-      const last = await stage.network.addOne(stage.own, container);
-      expect(last.status, `an ADD without a fault succeeds after all: ${last.stdout}`).toBe(0);
-    }
-  } finally {
-    await stage.node.dispose();
+    expect(failures.join("\n\n")).toBe("");
+    const { network, own, container } = stage;
+    const last = await network.addOne(own, container);
+    expect(last.status, `an ADD without a fault succeeds after all: ${last.stdout}`).toBe(0);
+    (await network.delOne(own, container)).expectSuccess();
   }
-  expect(failures.join("\n\n")).toBe("");
+
+  private async atRest(): Promise<Stage> {
+    this.stage ??= await this.create();
+    return this.stage;
+  }
+
+  async dispose(): Promise<void> {
+    await this.stage?.node.dispose();
+    this.stage = undefined;
+  }
 }
 
 /** Tries a fault at each step of the very first ADD; a node on which one succeeded is replaced. */
-async function tryFirstAdd(row: PluginCase, engine: Suite, version: string, fault: Fault): Promise<void> {
+async function tryFirstAdd(
+  row: PluginCase,
+  engine: Suite,
+  version: string,
+  { fault, atMost }: TriedFault,
+): Promise<void> {
   const failures: string[] = [];
   let stage = await Stage.create(row, engine, version, true);
   try {
-    const counter = new CallCounter(stage.node, [fault.call], stage.followed);
-    const sample = await stage.prepared("sample");
-    (await stage.network.addOne(stage.own, sample, { wrapper: counter.wrapper })).expectSuccess();
-    const count = (await counter.counts()).get(fault.call) ?? 0;
-    let container = sample;
+    const count = (await stage.countCalls([fault.call])).ADD.get(fault.call) ?? 0;
     let used = true;
-    for (const nth of steps(count, limitFor(engine, version))) {
+    for (const nth of steps(count, atMost)) {
       if (used) {
         await stage.node.dispose();
         stage = await Stage.create(row, engine, version, true);
-        container = await stage.prepared("container");
-        await stage.rest(container);
-        used = false;
       }
-      const call = await stage.network.addOne(stage.own, container, { wrapper: inject(fault, nth, stage.followed) });
+      const { network, own, container } = stage;
+      const call = await network.addOne(own, container, { wrapper: inject(fault, nth, stage.followed) });
       used = call.status !== 1;
-      const left = used ? "" : await stage.difference(container, lasting);
+      const left = used ? "" : await stage.difference(lasting);
       const wrong = unruly(call, fault) || (left === "" ? "" : `ADD failed (${call.json.msg}) and left:\n${left}`);
       if (wrong === "") continue;
       failures.push(`${describeFault(fault)} (number ${nth} of ${count}): ${wrong}`);
       used = true;
-      if (failures.length >= 5) break;
+      if (failures.length >= FAILURES_SHOWN) break;
     }
   } finally {
     await stage.node.dispose();
@@ -290,40 +163,34 @@ async function tryFirstAdd(row: PluginCase, engine: Suite, version: string, faul
   expect(failures.join("\n\n")).toBe("");
 }
 
+function named(faults: readonly TriedFault[]): { tried: TriedFault; what: string }[] {
+  return faults.map((tried) => ({ tried, what: describeFault(tried.fault) }));
+}
+
 /** Declares the tests of one engine. */
 export function faultMatrix(engine: Suite): void {
-  const addFaults = engine.name === "bun" ? kernelFaults : [...kernelFaults, ...fileFaults];
-  const delFaults = engine.name === "bun" ? deletionFaults.filter((fault) => fault.call !== "open") : deletionFaults;
-  describe.each(pluginCases.filter((row) => pluginNames.includes(row.config.type) && canTell(row, engine)))(
-    "$name",
-    (row) => {
-      const versions = ["0.2.0", "0.4.0", "1.1.0"].filter((version) => compareVersions(version, row.since) >= 0);
-      describe.each(versions)("%s", (version) => {
-        // The other versions take the same steps; only reading and printing differ.
-        const faults = version === "1.1.0" ? addFaults : addFaults.filter((fault) => fault.call === "sendto");
-        test.each(faults.map((fault) => ({ fault, what: describeFault(fault) })))(
-          "a failing ADD leaves nothing: $what",
-          { timeout: FAULT_TEST_TIMEOUT_MS },
-          async ({ fault }) => {
-            await tryAllSteps(row, engine, version, "ADD", fault, faultyAdd);
-          },
-        );
-        if (version !== "1.1.0") return;
-        test.each(virginFaults.map((fault) => ({ fault, what: describeFault(fault) })))(
-          "a failing first ADD on a node leaves nothing: $what",
-          { timeout: FAULT_TEST_TIMEOUT_MS },
-          async ({ fault }) => {
-            await tryFirstAdd(row, engine, version, fault);
-          },
-        );
-        test.each(delFaults.map((fault) => ({ fault, what: describeFault(fault) })))(
-          "a failing DEL can be repeated: $what",
-          { timeout: FAULT_TEST_TIMEOUT_MS },
-          async ({ fault }) => {
-            await tryAllSteps(row, engine, version, "DEL", fault, faultyDel);
-          },
-        );
+  const rows = presentRows.filter((row) => canTell(row, engine) && kernelLacks(row.needs) === "");
+  describe.each(rows)("$name", (row) => {
+    const versions = triedFaults(row, engine).filter(
+      ({ version, adding }) => adding.length > 0 && compareVersions(version, row.since) >= 0,
+    );
+    describe.each(versions)("$version", ({ version, adding, firstAdding, deleting }) => {
+      const stages = new Stages(row, engine, version, [
+        ...new Set([...adding, ...deleting].map(({ fault }) => fault.call)),
+      ]);
+      const options = { timeout: FAULT_TEST_TIMEOUT_MS };
+      afterAll(async () => {
+        await stages.dispose();
       });
-    },
-  );
+      test.each(named(adding))("a failing ADD leaves nothing: $what", options, async ({ tried }) => {
+        await stages.tryAllSteps("ADD", tried, faultyAdd);
+      });
+      test.each(named(firstAdding))("a failing first ADD on a node leaves nothing: $what", options, async (each) => {
+        await tryFirstAdd(row, engine, version, each.tried);
+      });
+      test.each(named(deleting))("a failing DEL can be repeated: $what", options, async ({ tried }) => {
+        await stages.tryAllSteps("DEL", tried, faultyDel);
+      });
+    });
+  });
 }
