@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { Background } from "../helpers/background.ts";
 import type { CommandResult } from "../helpers/command.ts";
 import { engines, type Suite } from "../helpers/engines.ts";
+import { CallCounter, describeFault, type Fault, inject, steps } from "../helpers/faults.ts";
 import { addressesOn, answers, dual, expectAnswer, fixed, four, linkOf } from "../helpers/interface-network.ts";
 import type { Namespace } from "../helpers/namespace.ts";
 import { type TestAttachment, TestNetwork } from "../helpers/network.ts";
@@ -178,6 +179,32 @@ describe.each(engines)("$name", (engine) => {
     (await network.addOne(0, container)).expectOrderlyFailure();
     expectSame(await snapshot(node, { sandboxes: [container.sandbox] }), before);
   });
+
+  const faults: readonly Fault[] = [
+    { kind: "signal", call: "sendto", signal: "KILL" },
+    { kind: "signal", call: "ioctl", signal: "KILL" },
+    { kind: "error", call: "ioctl", errno: "ENOMEM" },
+  ];
+  test.each(faults.map((fault) => ({ fault, what: describeFault(fault) })))(
+    "whenever $what, no tap is left, even without DEL",
+    async ({ fault }) => {
+      await using node = await TestNode.create();
+      const network = tapNetwork(node, engine, { mtu: 1400, owner: 1000, group: 1000, ipam: dual });
+      const container = await network.container("container");
+      const followed = engine.name === "bun" ? "threads and children" : "process";
+      const counter = new CallCounter(node, [fault.call], followed);
+      (await network.addOne(0, container, { wrapper: counter.wrapper })).expectSuccess();
+      await network.del(container);
+      const count = (await counter.counts()).get(fault.call) ?? 0;
+      expect(count).toBeGreaterThan(3);
+      for (const nth of steps(count, 40)) {
+        const call = await network.addOne(0, container, { wrapper: inject(fault, nth, followed) });
+        // Losing carrier is no failure: kernels before 5.0 cannot.
+        if (call.status !== 0) expect(await container.sandbox.hasLink("eth0"), `number ${nth} of ${count}`).toBe(false);
+        await network.del(container);
+      }
+    },
+  );
 
   test("DEL leaves an interface that is no tap alone (the reference deletes whatever has the name)", async () => {
     await using node = await TestNode.create();
