@@ -11,6 +11,7 @@ import type { Undo } from "../../pkg/skel/undo.ts";
 import { isWriteRefused, writeSysctl } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { BridgeConfig } from "./config.ts";
+import { whileNobodyJoins } from "./joining.ts";
 
 /** The bridge of that name. @throws CniError 7 when the name belongs to something else */
 export function findBridge(host: NetworkStack, name: string): Link | undefined {
@@ -25,8 +26,8 @@ export function findBridge(host: NetworkStack, name: string): Link | undefined {
 }
 
 /**
- * The bridge, up, with what the configuration asks of it. Any number of processes may do this at once.
- * One that this call made goes again with a failing ADD, unless others have joined it meanwhile.
+ * The bridge, up, with what the configuration asks of it. Any number of processes may do this at once, each while it is joining
+ * (joining.ts). One that this call made goes again with a failing ADD, unless others have joined it meanwhile.
  */
 export function ensureBridge(host: NetworkStack, config: BridgeConfig, undo: Undo): Link {
   const found = findBridge(host, config.bridge) ?? createOrFind(host, config, undo);
@@ -56,7 +57,7 @@ function noVlans(): CniError {
 function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Link {
   let isOurs = true;
   undo.push(`remove bridge ${config.bridge}`, () => {
-    if (isOurs) removeUnused(host, config.bridge);
+    if (isOurs) whileNobodyJoins((): void => removeUnused(host, config.bridge));
   });
   try {
     // With an address of its own from the start the bridge does not take its ports', which come and go.

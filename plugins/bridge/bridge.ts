@@ -44,6 +44,7 @@ import { describeInterface, type Interface, noDns, type Result } from "../../spe
 import { ensureBridge, findBridge } from "./bridge-device.ts";
 import { type BridgeConfig, config } from "./config.ts";
 import { ensureGateways, verifyGateways, withGateways } from "./gateway.ts";
+import { whileJoining } from "./joining.ts";
 import { containerMac } from "./mac.ts";
 import { allowSpoofing, collectSpoofChecks, forbidSpoofing, verifySpoofCheck } from "./spoof-check.ts";
 import { joinVlans, verifyVlans } from "./vlan.ts";
@@ -64,14 +65,10 @@ function add(call: Add<BridgeConfig>): Result {
       ? undefined
       : withGateways(requestAddresses(delegates, config.ipamType, undo), config, CONTAINER);
 
-  const device = ensureBridge(host, config, undo);
-  const gateways =
-    addresses === undefined || !config.isGateway ? [] : ensureGateways(host, device, config, addresses, undo);
-  const pair = connectVeth(host, sandbox.stack, attachment, { mtu: config.mtu, mac, masterIndex: device.index }, undo);
+  const { gateways, pair } = whileJoining((): Joined => joinBridge(call, mac, addresses));
   if (config.hairpinMode || config.portIsolation) {
     setBridgePort(host, pair.host, { hairpin: config.hairpinMode, isolated: config.portIsolation });
   }
-  joinVlans(host, pair.host, config);
   if (config.macspoofchk) forbidSpoofing(host, attachment, pair.host.name, pair.container.mac, undo);
 
   const interfaces = [...describe(host, config, pair, sandbox.path), ...gateways];
@@ -88,6 +85,23 @@ function add(call: Add<BridgeConfig>): Result {
   if (addresses === undefined) return withDns({ interfaces, ips: [], routes: [], dns: noDns }, config.dns);
   announceAddresses(sandbox.stack, pair.container);
   return withDns({ interfaces, ips: addresses.ips, routes: addresses.routes, dns: addresses.dns }, config.dns);
+}
+
+interface Joined {
+  /** The interfaces beside the bridge that have its addresses. */
+  readonly gateways: readonly Interface[];
+  readonly pair: VethPair;
+}
+
+/** The bridge, its gateway where it is one, and the pair whose host's end is a port of it. */
+function joinBridge(call: Add<BridgeConfig>, mac: string | undefined, addresses: Result | undefined): Joined {
+  const { config, attachment, host, sandbox, undo } = call;
+  const device = ensureBridge(host, config, undo);
+  const gateways =
+    addresses === undefined || !config.isGateway ? [] : ensureGateways(host, device, config, addresses, undo);
+  const pair = connectVeth(host, sandbox.stack, attachment, { mtu: config.mtu, mac, masterIndex: device.index }, undo);
+  joinVlans(host, pair.host, config);
+  return { gateways, pair };
 }
 
 /**

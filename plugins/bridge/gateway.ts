@@ -5,8 +5,9 @@ import { Prefix } from "../../pkg/ip/prefix.ts";
 import { otherEnd, prepareHostEnd } from "../../pkg/link/veth.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
+import { listVlans } from "../../pkg/netlink/bridge-vlan.ts";
 import { createVeth } from "../../pkg/netlink/create-link.ts";
-import { changeLink, deleteLink, findLink, type Link } from "../../pkg/netlink/link.ts";
+import { changeLink, deleteLink, findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
@@ -20,6 +21,7 @@ import {
 } from "../../spec/result.ts";
 import { hasPorts, randomMac } from "./bridge-device.ts";
 import type { BridgeConfig } from "./config.ts";
+import { whileNobodyJoins } from "./joining.ts";
 import { joinGatewayVlan } from "./vlan.ts";
 
 const MAIN_TABLE = 254;
@@ -69,7 +71,8 @@ export function ensureGateways(
   const gateway = config.vlan === 0 ? bridge : ensureVlanGateway(host, bridge, config, undo);
   const wanted = gatewayAddresses(result.ips);
   const missing = missingAddresses(host, bridge, gateway, wanted, config);
-  for (const address of missing) addGatewayAddress(host, bridge, gateway, address, undo);
+  const isUsed = (): boolean => isUsedByOthers(host, bridge, gateway, config.vlan);
+  for (const address of missing) addGatewayAddress(host, gateway, address, isUsed, undo);
   if (missing.length > 0 && gateway.kind === "bridge") pinMac(host, gateway);
   return config.vlan === 0 ? [] : [describeInterface(gateway.name, gateway.mac, gateway.mtu)];
 }
@@ -115,10 +118,13 @@ function isInTheWay(other: Prefix, wanted: Prefix): boolean {
   return other.family === wanted.family && (wanted.family === 4 || other.overlaps(wanted));
 }
 
-function addGatewayAddress(host: NetworkStack, bridge: Link, gateway: Link, wanted: Prefix, undo: Undo): void {
+function addGatewayAddress(host: NetworkStack, gateway: Link, wanted: Prefix, isUsed: () => boolean, undo: Undo): void {
   let isOurs = true;
   undo.push(`remove ${wanted.toString()} from ${gateway.name}`, () => {
-    if (isOurs && !hasPorts(host, bridge)) deleteAddress(host, gateway, wanted);
+    if (!isOurs) return;
+    whileNobodyJoins((): void => {
+      if (!isUsed()) deleteAddress(host, gateway, wanted);
+    });
   });
   try {
     addAddress(host, gateway, wanted, { noDad: true });
@@ -129,6 +135,14 @@ function addGatewayAddress(host: NetworkStack, bridge: Link, gateway: Link, want
     if (wanted.family === 6 && isKernelError(error, "EACCES")) throw sixIsOff(gateway, wanted);
     throw error;
   }
+}
+
+/** Whether the gateway serves anybody: a port beside its own, in its VLAN where it has one (not 0). */
+function isUsedByOthers(host: NetworkStack, bridge: Link, gateway: Link, vlan: number): boolean {
+  const own = otherEnd(host, gateway)?.index;
+  return listLinks(host, { masterIndex: bridge.index }).some(
+    (port) => port.index !== own && (vlan === 0 || listVlans(host, port).some((each) => each.id === vlan)),
+  );
 }
 
 function sixIsOff(gateway: Link, wanted: Prefix): CniError {
@@ -166,7 +180,7 @@ function differentAddress(
  */
 function ensureVlanGateway(host: NetworkStack, bridge: Link, config: BridgeConfig, undo: Undo): Link {
   const name = gatewayName(bridge, config);
-  const found = findLink(host, name) ?? createVlanGateway(host, name, config, undo);
+  const found = findLink(host, name) ?? createVlanGateway(host, bridge, name, config, undo);
   const port = otherEnd(host, found);
   if (port === undefined || (found.up && port.up && port.masterIndex === bridge.index)) return found;
   prepareHostEnd(host, name);
@@ -176,12 +190,15 @@ function ensureVlanGateway(host: NetworkStack, bridge: Link, config: BridgeConfi
   return found;
 }
 
-function createVlanGateway(host: NetworkStack, name: string, config: BridgeConfig, undo: Undo): Link {
+function createVlanGateway(host: NetworkStack, bridge: Link, name: string, config: BridgeConfig, undo: Undo): Link {
   const portName = `veth${sha512(new TextEncoder().encode(name)).slice(0, 8)}`;
   let isOurs = true;
   undo.push(`remove ${name}`, () => {
-    const made = findLink(host, name);
-    if (isOurs && made !== undefined) deleteLink(host, made);
+    if (!isOurs) return;
+    whileNobodyJoins((): void => {
+      const made = findLink(host, name);
+      if (made !== undefined && !isUsedByOthers(host, bridge, made, config.vlan)) deleteLink(host, made);
+    });
   });
   try {
     createVeth(host, {

@@ -57,6 +57,32 @@ describe.each(engines)("$name", (engine) => {
     expect(await hostEnds(node)).toBe(0);
   });
 
+  test("an ADD that fails takes the bridge it made from nobody who joins it meanwhile", {
+    timeout: 120_000,
+  }, async () => {
+    await using node = await TestNode.create();
+    // Fails once all is there: the gateway of this route is on no link.
+    const routes = [{ dst: "198.51.100.0/24", gw: "203.0.113.1" }];
+    const failing = bridgeNetwork(node, engine, { isGateway: true, ipam: { ...four, routes } });
+    const network = bridgeNetwork(node, engine, { isGateway: true, ipam: four });
+    const first = await failing.container("first");
+    const others = [];
+    for (let index = 0; index < 10; index += 1) others.push(await network.container(`other-${index}`));
+    for (let round = 0; round < 6; round += 1) {
+      const failed = failing.addOne(0, first);
+      const joined = others.map(async (other, index) => {
+        await new Promise((resolve) => setTimeout(resolve, 4 * index + round));
+        return network.addOne(0, other);
+      });
+      expect((await failed).stdout).not.toContain("not taken back");
+      for (const call of await Promise.all(joined)) call.expectSuccess();
+      expect(await addressesOn(node, "cni0")).toEqual(["10.22.0.1/24"]);
+      expect(await node.ip("link", "show", "master", "cni0")).toHaveLength(others.length);
+      for (const call of await Promise.all(others.map((other) => network.delOne(0, other)))) call.expectSuccess();
+      await node.exec(["ip", "link", "delete", "cni0"]);
+    }
+  });
+
   test("a repeated ADD is refused with code 101 and disturbs nothing", async () => {
     await using node = await TestNode.create();
     const network = bridgeNetwork(node, engine, { isGateway: true, ipMasq: true, macspoofchk: true, ipam: dual });
