@@ -82,6 +82,18 @@ const sabotages: readonly Sabotage[] = [
     named: /gateway address 10\.22\.0\.1\/24 is missing on cni0/,
   },
   {
+    what: "the host does not forward IPv4",
+    where: "node",
+    command: "sysctl -qw net.ipv4.ip_forward=0",
+    named: /net\.ipv4\.ip_forward is 0/,
+  },
+  {
+    what: "the host does not forward IPv6",
+    where: "node",
+    command: "sysctl -qw net.ipv6.conf.all.forwarding=0",
+    named: /net\.ipv6\.conf\.all\.forwarding is 0/,
+  },
+  {
     what: "the masquerade element is gone",
     where: "node",
     command:

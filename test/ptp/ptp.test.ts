@@ -186,6 +186,12 @@ describe.each(engines)("$name", (engine) => {
       command: "ip addr del 10.22.0.1/32 dev $end",
       named: /gateway address 10\.22\.0\.1 is missing/,
     },
+    {
+      what: "forwarding",
+      where: "node",
+      command: "sysctl -qw net.ipv4.ip_forward=0",
+      named: /net\.ipv4\.ip_forward is 0/,
+    },
     { what: "the host's end, being down,", where: "node", command: "ip link set $end down", named: /is down/ },
     { what: "masquerading", where: "node", command: "nft flush ruleset", named: /not masqueraded/ },
     { what: "the interface", where: "node", command: "ip link del $end", named: /interface eth0 is missing/ },
