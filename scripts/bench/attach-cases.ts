@@ -5,6 +5,8 @@ import type { Timing } from "./timed-process.ts";
 
 interface Network {
   readonly title: string;
+  /** Whether the node has an interface `uplink` that leads to a host outside. */
+  readonly uplink?: true;
   readonly plugins: (node: BenchNode, hostPort: number) => readonly PluginConfig[];
   /** What they delegate to is not named here: each suite has host-local. */
   readonly types: readonly string[];
@@ -62,6 +64,37 @@ const networks: readonly Network[] = [
     title: "ptp, masquerade, IPv4 + IPv6",
     types: ["ptp"],
     plugins: (node) => [{ type: "ptp", ipMasq: true, ipMasqBackend: "nftables", ipam: ipam(node, [four, six]) }],
+    add: quick,
+    del: {},
+  },
+  {
+    title: "tap, IPv4",
+    types: ["tap"],
+    plugins: (node) => [{ type: "tap", ipam: ipam(node, [four]) }],
+    add: quick,
+    del: {},
+  },
+  {
+    // What keeps the reference from running `ip`.
+    title: "tap with owner and group, IPv4",
+    types: ["tap"],
+    plugins: (node) => [{ type: "tap", owner: 0, group: 0, ipam: ipam(node, [four]) }],
+    add: quick,
+    del: {},
+  },
+  {
+    title: "macvlan, IPv4",
+    uplink: true,
+    types: ["macvlan"],
+    plugins: (node) => [{ type: "macvlan", master: "uplink", ipam: ipam(node, [four]) }],
+    add: quick,
+    del: {},
+  },
+  {
+    title: "macvlan without addresses",
+    uplink: true,
+    types: ["macvlan"],
+    plugins: () => [{ type: "macvlan", master: "uplink" }],
     add: quick,
     del: {},
   },
@@ -146,6 +179,7 @@ function delAll(node: BenchNode, plugins: readonly PluginConfig[], container: Co
 
 /** Another container stays attached throughout, as on any node in use: bridge, sets and chains are there already. */
 async function prepareNetwork(node: BenchNode, network: Network): Promise<Course> {
+  if (network.uplink === true) node.outside();
   addAll(node, network.plugins(node, 8081), node.container("resident"));
   const plugins = network.plugins(node, 8080);
   const container = node.container("measured");
@@ -165,7 +199,7 @@ function attachCase(network: Network): Case {
       { title: "DEL", budget: network.del },
     ],
     plugins: [...network.types, "host-local"],
-    tools: network.types.includes("firewall") ? "all" : "nft",
+    tools: network.types.includes("firewall") || network.types.includes("tap") ? "all" : "nft",
     heavy: false,
     prepare: (node) => prepareNetwork(node, network),
   };

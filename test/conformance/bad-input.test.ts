@@ -32,6 +32,7 @@ const prevResult = {
   interfaces: [{ name: "eth0", mac: "02:00:00:00:00:01", sandbox: "/run/netns/none" }],
   ips: [{ address: "10.1.0.2/24", gateway: "10.1.0.1", interface: 0 }],
 };
+const macvlan = { ...named, type: "macvlan", master: "nowhere", ipam: hostLocal };
 const portmap = { ...named, type: "portmap", backend: "nftables", prevResult };
 
 function withRange(range: object): object {
@@ -349,6 +350,70 @@ const configRows: readonly BadInput[] = [
     config: { ...named, type: "static", ipam: { type: "static", addresses: [{ address: "10.1.0.5" }] } },
     code: 7,
     names: /10\.1\.0\.5/,
+  },
+  {
+    what: "a mode that is none",
+    plugin: "macvlan",
+    config: { ...macvlan, mode: "source" },
+    code: 7,
+    names: /mode: "source" is not one of bridge, private, vepa, passthru/,
+  },
+  {
+    what: "a hardware address that is none",
+    plugin: "macvlan",
+    config: { ...macvlan, mac: "zz" },
+    code: 7,
+    names: /mac: expected a hardware address .*, found "zz"/,
+  },
+  {
+    what: "a hardware address in CNI_ARGS that is none",
+    plugin: "macvlan",
+    config: macvlan,
+    call: { args: "MAC=zz" },
+    code: 7,
+    names: /CNI_ARGS: MAC: .*"zz"/,
+  },
+  {
+    what: "a negative length of queue",
+    plugin: "macvlan",
+    config: { ...macvlan, bcqueuelen: -1 },
+    code: 7,
+    names: /bcqueuelen: -1 is out of range/,
+  },
+  {
+    what: "a negative MTU",
+    plugin: "macvlan",
+    config: { ...macvlan, mtu: -1 },
+    code: 7,
+    names: /mtu: -1 is out of range/,
+  },
+  {
+    what: "a parent that is not there",
+    plugin: "macvlan",
+    config: macvlan,
+    code: 7,
+    names: /Link not found: there is no interface "nowhere"/,
+  },
+  {
+    what: "a mode that is none",
+    plugin: "ipvlan",
+    config: { ...named, type: "ipvlan", mode: "bogus" },
+    code: 7,
+    names: /mode: "bogus" is not one of l2, l3, l3s/,
+  },
+  {
+    what: "a parent that is not there",
+    plugin: "ipvlan",
+    config: { ...named, type: "ipvlan", master: "nowhere", ipam: hostLocal },
+    code: 7,
+    names: /Link not found: there is no interface "nowhere"/,
+  },
+  {
+    what: "a prevResult with two interfaces and no master",
+    plugin: "ipvlan",
+    config: { ...named, type: "ipvlan", prevResult: { ...prevResult, interfaces: [{ name: "a" }, { name: "b" }] } },
+    code: 7,
+    names: /PrevResult lacks a single named interface/,
   },
   {
     what: "portmap without a prevResult",

@@ -131,6 +131,30 @@ describe.skipIf(reason !== undefined)(
           await new TestNetwork(node, "1.0.0", plugins(deletes)).check(container);
         });
 
+        test.each(["bridge", "private"])("macvlan, %s: checked, and nothing is left", async (mode) => {
+          await using node = await TestNode.create();
+          const outside = await node.outside();
+          const plugins = (suite: Suite): NetworkPlugin[] => [
+            { suite, config: { type: "macvlan", master: "uplink", mode, ipam: dual } },
+          ];
+          const adding = new TestNetwork(node, "1.0.0", plugins(adds));
+          const deleting = new TestNetwork(node, "1.0.0", plugins(deletes));
+          const first = await adding.container("first");
+          await adding.add(first);
+          await deleting.del(first);
+          await first.sandbox.remove();
+          const container = await adding.container("handed-over");
+          const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [container.sandbox] });
+          const before = await look();
+          await adding.add(container);
+          await outside.namespace.exec(["ip", "address", "add", "10.22.0.99/24", "dev", "eth0"]);
+          await container.sandbox.exec(["ping", "-c", "1", "-W", "2", "10.22.0.99"]);
+          await deleting.check(container);
+          await deleting.del(container);
+          await deleting.del(container);
+          expectSame(withoutIndex(await look()), withoutIndex(before));
+        });
+
         test("addresses go on where the other suite stopped, and none is given twice", async () => {
           await using node = await TestNode.create();
           const plugins = (suite: Suite): NetworkPlugin[] => [{ suite, config: { type: "host-local", ipam: dual } }];

@@ -16,6 +16,8 @@ interface Comparison {
   readonly ifName?: string;
   /** A file on the node, which a configuration refers to. */
   readonly resolvConf?: string;
+  /** Whether the node has a link `uplink` for the configuration's master. */
+  readonly uplink?: true;
 }
 
 const v4 = { type: "host-local", ranges: [[{ subnet: "10.22.0.0/24" }]], routes: [{ dst: "0.0.0.0/0" }] };
@@ -33,6 +35,8 @@ const staticAddresses = {
   routes: [{ dst: "0.0.0.0/0" }, { dst: "192.168.7.0/24", gw: "10.22.0.9" }],
   dns: { nameservers: ["10.22.0.53"], domain: "example.net", search: ["example.net"], options: ["ndots:2"] },
 };
+
+const macvlan: PluginConfig = { type: "macvlan", master: "uplink" };
 
 const comparisons: readonly Comparison[] = [
   { name: "bridge, IPv4", config: { ...gateway, ipam: v4 } },
@@ -54,6 +58,22 @@ const comparisons: readonly Comparison[] = [
   { name: "bridge with masquerade", config: { ...gateway, ipMasq: true, ipMasqBackend: "nftables", ipam: v4 } },
   { name: "ptp, IPv4", config: { type: "ptp", ipam: v4 } },
   { name: "ptp, both families", config: { type: "ptp", ipMasq: true, ipMasqBackend: "nftables", ipam: dual } },
+  { name: "macvlan, IPv4", config: { ...macvlan, ipam: v4 }, uplink: true },
+  { name: "macvlan, both families", since: "1.0.0", config: { ...macvlan, mode: "private", ipam: dual }, uplink: true },
+  { name: "macvlan without IPAM", since: "0.3.0", config: macvlan, uplink: true },
+  {
+    name: "macvlan with MTU, MACs and the configuration's DNS",
+    config: { ...macvlan, mtu: 1400, mac: "02:00:00:00:22:07", dns: { nameservers: ["192.0.2.53"] }, ipam: v4 },
+    args: "IgnoreUnknown=1;MAC=02:00:00:00:22:08",
+    runtimeConfig: { mac: "02:00:00:00:22:09" },
+    uplink: true,
+  },
+  {
+    name: "macvlan with a MAC from CNI_ARGS and static addresses",
+    config: { ...macvlan, ipam: { ...staticAddresses, dns: undefined } },
+    args: "IgnoreUnknown=1;MAC=02:00:00:00:22:08",
+    uplink: true,
+  },
   { name: "host-local alone", config: { type: "host-local", ipam: v4 } },
   { name: "host-local, both families", config: { type: "host-local", ipam: dual } },
   {
@@ -140,6 +160,12 @@ function normalised(result: Json): Json {
 
 async function resultOf(row: Comparison, suite: Suite, version: string): Promise<Json> {
   await using node = await TestNode.create();
+  if (row.uplink === true) {
+    await node.exec(["ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far"]);
+    // Without it an IPv6 address would keep the reference waiting for five seconds.
+    await node.exec(["ip", "link", "set", "far", "up"]);
+    await node.exec(["ip", "link", "set", "uplink", "up"]);
+  }
   if (row.resolvConf !== undefined) await node.exec(["tee", "/run/cni/resolv.conf"], { stdin: row.resolvConf });
   const plugins: NetworkPlugin[] = (row.after ?? []).map((config) => ({ suite, config }));
   plugins.push({
