@@ -86,16 +86,14 @@ export function triedFaults(row: PluginCase, engine: Suite): readonly TriedFault
   const native = engine.name !== "bun";
   const most = native ? (row.sampled === true ? 5 : ALL) : row.sampled === true ? 3 : 8;
   const limited = (faults: readonly TriedFault[]): TriedFault[] =>
-    faults
-      .filter(({ fault }) => native || kernelFaults.some((each) => each.fault.call === fault.call))
-      .map(({ fault, atMost }) => ({ fault, atMost: Math.min(atMost, most) }));
+    faults.map(({ fault, atMost }) => ({ fault, atMost: Math.min(atMost, most) }));
   const older = ["0.2.0", "0.4.0"].map((version) => {
     const adding = native && row.sampled !== true ? [error("sendto", "ENOMEM", 5)] : [];
     return { version, adding, firstAdding: [], deleting: [] };
   });
   const newest = {
     version: "1.1.0",
-    adding: limited([...kernelFaults, ...fileFaults]),
+    adding: limited(native ? [...kernelFaults, ...fileFaults] : kernelFaults),
     firstAdding: row.sampled === true ? [] : limited(firstFaults),
     deleting: limited(native ? deletionFaults : deletionFaults.filter(({ fault }) => fault.call !== "open")),
   };
