@@ -98,13 +98,17 @@ function sectionLines(name: string, text: string): string[] {
   switch (name) {
     case "link":
       return rows(text)
+        .toSorted((a, b) => a["ifindex"] - b["ifindex"])
         .flatMap((row) => [stable(row), ...addressLines(row)])
         .map((line) => `link: ${line}`);
     case "4":
     case "6":
       return routesAndRules(name, rows(text));
     case "qdisc":
-      return rows(text).map((row) => `qdisc: ${stable(row)}`);
+      // In the order in which links came into the namespace.
+      return rows(text)
+        .map((row) => `qdisc: ${stable(row)}`)
+        .toSorted();
     case "nft":
       return rulesetLines(text);
     case "iptables":

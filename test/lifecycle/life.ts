@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { compareVersions } from "../../spec/versions.ts";
 import type { Suite } from "../helpers/engines.ts";
-import { TestNetwork } from "../helpers/network.ts";
+import { type TestAttachment, TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import { expectResultIsTrue, expectResultShape } from "../helpers/result.ts";
 import { expectSame, expectSameEventually, type Snapshot, snapshot } from "../helpers/snapshot.ts";
@@ -19,6 +19,12 @@ export interface Life {
 /** The case's own plugin is the last of its network. */
 function own(network: TestNetwork): number {
   return network.plugins.length - 1;
+}
+
+/** The container's namespace ends, and nobody has called DEL. */
+async function lose(row: PluginCase, { node }: TestNetwork, container: TestAttachment): Promise<void> {
+  await container.sandbox.remove();
+  await row.orphaned?.(node, container);
 }
 
 function newer(version: string, than: string): boolean {
@@ -88,7 +94,7 @@ export function declareLife({ row, engine, version, used }: Life): void {
       const gone = await network.container("gone", row.ifName);
       await network.add(stale);
       await network.add(gone);
-      await gone.sandbox.remove();
+      await lose(row, network, gone);
       await network.gc([survivor, stale]);
       if (newer(version, "0.4.0")) await network.check(stale);
       await network.gc([survivor]);
@@ -119,7 +125,7 @@ export function declareRest({ row, engine, version, used }: Life): void {
       const before = await snapshot(node);
       const container = await network.container("container", row.ifName);
       await network.add(container);
-      await container.sandbox.remove();
+      await lose(row, network, container);
       await network.del(container);
       await expectSameEventually(() => snapshot(node), before);
     }));

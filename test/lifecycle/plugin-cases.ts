@@ -4,8 +4,9 @@
  */
 import type { Suite } from "../helpers/engines.ts";
 import type { KernelAbility } from "../helpers/kernel.ts";
-import type { NetworkPlugin, PluginConfig } from "../helpers/network.ts";
+import type { NetworkPlugin, PluginConfig, TestAttachment } from "../helpers/network.ts";
 import type { TestNode } from "../helpers/node.ts";
+import { comesBack, deviceOf, hostDevices } from "./host-devices.ts";
 
 export interface PluginCase {
   /** Shown in test names. */
@@ -25,6 +26,8 @@ export interface PluginCase {
   readonly checkSeesNothing?: true;
   /** Makes what the configuration refers to on the node, such as a parent link. */
   readonly prepare?: (node: TestNode) => Promise<void>;
+  /** What the kernel gives the node back when a container's namespace ends, which for virtual devices it does not. */
+  readonly orphaned?: (node: TestNode, container: TestAttachment) => Promise<void>;
   /** What a kernel may lack; under one that lacks it the row runs in a virtual machine. */
   readonly needs?: KernelAbility;
   /** Another row of the plugin takes the same steps and more: faults are tried at some of this one's. */
@@ -171,6 +174,25 @@ export const pluginCases: readonly PluginCase[] = [
     sampled: true,
     needs: "vlan",
     prepare: uplink,
+  },
+  {
+    name: "host-device, both families",
+    since: "0.1.0",
+    config: { type: "host-device", device: "spare", ipam: dual },
+    own: (index) => ({ device: deviceOf(index) }),
+    works: "sandbox",
+    prepare: hostDevices,
+    orphaned: comesBack,
+  },
+  {
+    name: "host-device without IPAM",
+    since: "0.3.0",
+    config: { type: "host-device", device: "spare" },
+    own: (index) => ({ device: deviceOf(index) }),
+    works: "sandbox",
+    sampled: true,
+    prepare: hostDevices,
+    orphaned: comesBack,
   },
   {
     name: "portmap, nftables",
