@@ -55,6 +55,13 @@ const uplink = async (node: TestNode): Promise<void> => {
   await node.exec(["ip", "link", "set", "uplink", "up"]);
 };
 
+/** What flanneld would write; it does not masquerade, so that the delegate does. */
+async function subnetFile(node: TestNode): Promise<void> {
+  const four = "FLANNEL_NETWORK=10.22.0.0/16\nFLANNEL_SUBNET=10.22.0.1/24\n";
+  const six = "FLANNEL_IPV6_NETWORK=2001:db8:22::/56\nFLANNEL_IPV6_SUBNET=2001:db8:22::1/64\n";
+  await node.exec(["tee", "/run/cni/subnet.env"], { stdin: `${four}${six}FLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n` });
+}
+
 export const pluginCases: readonly PluginCase[] = [
   { name: "loopback", since: "0.1.0", config: { type: "loopback" }, works: "sandbox", ifName: "lo" },
   { name: "host-local", since: "0.1.0", config: { type: "host-local", ipam: v4 }, works: "host", sampled: true },
@@ -209,6 +216,36 @@ export const pluginCases: readonly PluginCase[] = [
     after: [gatewayBridgeDual],
     runtimeConfig: mappings,
     works: "host",
+  },
+  {
+    name: "tuning",
+    since: "0.3.0",
+    config: {
+      type: "tuning",
+      mtu: 1400,
+      promisc: true,
+      allmulti: true,
+      txQLen: 500,
+      sysctl: {
+        "net.ipv4.conf.IFNAME.arp_filter": "1",
+        "net.ipv6.conf.IFNAME.accept_ra": "0",
+        "net.core.somaxconn": "500",
+      },
+    },
+    after: [gatewayBridgeDual],
+    runtimeConfig: (index) => ({ mac: `02:00:00:00:00:0${index + 1}` }),
+    works: "sandbox",
+  },
+  {
+    name: "flannel, both families",
+    since: "0.1.0",
+    config: {
+      type: "flannel",
+      subnetFile: "/run/cni/subnet.env",
+      delegate: { bridge: "cni0", isDefaultGateway: true, ipMasqBackend: "nftables" },
+    },
+    works: "sandbox",
+    prepare: subnetFile,
   },
 ];
 
