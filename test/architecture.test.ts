@@ -7,7 +7,17 @@ import { findCycle, type Import, importsOf, root, sourceFiles } from "./helpers/
 const layers: readonly (readonly string[])[] = [
   ["cmd"],
   ["plugins", "ipam"],
-  ["pkg/skel", "pkg/invoke", "pkg/ipam-client", "pkg/link", "pkg/masquerade", "pkg/iptables", "libcni"],
+  [
+    "pkg/skel",
+    "pkg/invoke",
+    "pkg/ipam-client",
+    "pkg/link",
+    "pkg/masquerade",
+    "pkg/iptables",
+    "pkg/address-probe",
+    "pkg/host-shim",
+    "libcni",
+  ],
   ["pkg/nftables", "pkg/netlink", "pkg/netns", "pkg/sysctl", "pkg/linux"],
   ["spec", "pkg/codec", "pkg/ip"],
 ];
@@ -17,7 +27,7 @@ const PURE = 4;
 /** Imports within a layer. */
 const sideways: Record<string, readonly string[]> = {
   "pkg/skel": ["pkg/invoke"],
-  "pkg/ipam-client": ["pkg/invoke", "pkg/link"],
+  "pkg/ipam-client": ["pkg/invoke", "pkg/link", "pkg/address-probe"],
   "pkg/masquerade": ["pkg/iptables"],
   libcni: ["pkg/invoke"],
   "pkg/nftables": ["pkg/netlink", "pkg/linux"],
@@ -30,7 +40,7 @@ const sideways: Record<string, readonly string[]> = {
 
 /** What a call carries: the parts of pkg/skel that its neighbours take as parameters. */
 const carried = ["attachment", "undo", "sandbox", "valid-attachments"].map((name) => `pkg/skel/${name}.ts`);
-const takers = ["pkg/ipam-client", "pkg/link", "pkg/masquerade", "pkg/iptables"];
+const takers = ["pkg/ipam-client", "pkg/link", "pkg/masquerade", "pkg/iptables", "pkg/host-shim"];
 
 /** Who may call the system; everybody else calls these. */
 const systemCallers = ["pkg/linux", "pkg/netns", "pkg/netlink"];

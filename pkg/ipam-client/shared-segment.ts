@@ -5,7 +5,10 @@
 import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { Keys } from "../../spec/keys.ts";
 import { emptyResult, type Result } from "../../spec/result.ts";
+import { type LinkBelow, requireFreeAddresses } from "../address-probe/address-probe.ts";
+import type { Probing } from "../address-probe/timing.ts";
 import type { Delegates } from "../invoke/delegates.ts";
+import type { Address } from "../ip/address.ts";
 import { announceAddresses } from "../link/announce.ts";
 import { isFileError } from "../linux/errno.ts";
 import { changeLink, deleteLink, type Link } from "../netlink/link.ts";
@@ -25,6 +28,7 @@ export interface SegmentConfig {
   /** Empty: no addresses. */
   readonly ipamType: string;
   readonly ipv6: SixPolicy;
+  readonly probing: Probing;
 }
 
 export function readSixPolicy(keys: Keys): SixPolicy {
@@ -59,9 +63,9 @@ export function prepareSharedSegment(stack: NetworkStack, link: Link, six: SixPo
  * more when all is done, for a frame can get lost. The result, with that interface alone.
  * @throws CniError 101 when another host has an IPv6 address; KernelError
  */
-export function configureOnSegment(sandbox: Sandbox, link: Link, leased: Result): Result {
+export function configureOnSegment(sandbox: Sandbox, link: Link, leased: Result, detectDuplicates = true): Result {
   const result = interfaceResult(sandbox, link, leased);
-  configureInterface(sandbox.stack, link, result, { detectDuplicates: true });
+  configureInterface(sandbox.stack, link, result, { detectDuplicates });
   announceAddresses(sandbox.stack, link);
   return result;
 }
@@ -69,7 +73,8 @@ export function configureOnSegment(sandbox: Sandbox, link: Link, leased: Result)
 /**
  * Connects a new link that is down: with the addresses of the IPAM plugin, or without one as a layer-2 network's, whose addresses are the
  * container's own business, and so is IPv6. The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp).
- * @throws CniError, KernelError as requestAddresses and configureOnSegment
+ * `below` is the link's parent, whose own addresses are not given away where addresses are probed.
+ * @throws CniError, KernelError as requestAddresses, requireFreeAddresses and configureOnSegment
  */
 export function connectToSegment(
   delegates: Delegates,
@@ -77,6 +82,7 @@ export function connectToSegment(
   link: Link,
   config: SegmentConfig,
   undo: Undo,
+  below?: LinkBelow,
 ): Result {
   if (config.ipamType === "") return bringUpWithoutAddresses(sandbox, link);
   prepareSharedSegment(sandbox.stack, link, config.ipv6);
@@ -85,7 +91,10 @@ export function connectToSegment(
   undo.push(`remove ${link.name}`, () => {
     deleteLink(sandbox.stack, link);
   });
-  return configureOnSegment(sandbox, link, leased);
+  const addresses = leased.ips.map((ip): Address => ip.address.address);
+  requireFreeAddresses({ stack: sandbox.stack, link, below }, addresses, config.probing);
+  // What was asked of all neighbours need not be asked again by the kernel, which takes a second.
+  return configureOnSegment(sandbox, link, leased, config.probing === "off");
 }
 
 /** A layer-2 network's interface, up; its addresses are the container's own business, and so is IPv6. */

@@ -17,6 +17,13 @@ export class ValidAttachments {
     }
   }
 
+  /** The keys of what is alive: for what is marked with a digest of one. */
+  liveKeys(): string[] {
+    const keys: string[] = [];
+    for (const key of this.keys) keys.push(key);
+    return keys;
+  }
+
   /** Whether that interface of that container is alive. */
   holds(containerId: string, ifName: string): boolean {
     return this.pairs.has(`${containerId} ${ifName}`);

@@ -9,7 +9,14 @@ import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { configureOnSegment, connectToSegment, prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { requireKind } from "../../pkg/link/kind-support.ts";
-import { parentPlace, requireMtu, requireParent, requireReadyParent, verifyParent } from "../../pkg/link/parent.ts";
+import {
+  type Parent,
+  parentPlace,
+  requireMtu,
+  requireParent,
+  requireReadyParent,
+  verifyParent,
+} from "../../pkg/link/parent.ts";
 import { createInSandbox, removeFromSandbox } from "../../pkg/link/sandbox-link.ts";
 import { Attributes } from "../../pkg/netlink/attributes.ts";
 import type { Link } from "../../pkg/netlink/link.ts";
@@ -42,7 +49,7 @@ function add(call: Add<IpvlanConfig>): Result {
   if (!parent.link.up) warn(`ipvlan: parent ${parent.link.name} is down: until it is up, nothing gets through`);
   const data = new Attributes().set(ipvlanAttributes.mode, modeNumber(config.mode));
   const link = createInSandbox(host, sandbox.stack, attachment, { kind: KIND, mtu: config.mtu, parent, data }, undo);
-  return withDns(connect(call, link), config.dns);
+  return withDns(connect(call, parent, link), config.dns);
 }
 
 /** The one interface that the plugin before has made; without a plugin before, none is named. */
@@ -57,9 +64,12 @@ function chainedMaster(prevResult: Result | undefined): string {
 }
 
 /** Without IPAM of its own it takes the addresses that the plugin before was given. */
-function connect({ config, delegates, sandbox, prevResult, undo }: Add<IpvlanConfig>, link: Link): Result {
+function connect(call: Add<IpvlanConfig>, parent: Parent, link: Link): Result {
+  const { config, delegates, host, sandbox, prevResult, undo } = call;
   if (config.ipamType !== "" || prevResult === undefined || prevResult.ips.length === 0) {
-    return connectToSegment(delegates, sandbox, link, config, undo);
+    const stack = parentPlace(host, sandbox.stack, parent.inContainer).stack;
+    const below = { stack, link: parent.link, hearsForIt: true };
+    return connectToSegment(delegates, sandbox, link, config, undo, below);
   }
   prepareSharedSegment(sandbox.stack, link, config.ipv6);
   return configureOnSegment(sandbox, link, prevResult);

@@ -1,4 +1,7 @@
 /** macvlan's configuration: every key once. */
+import { readProbing } from "../../pkg/address-probe/keys.ts";
+import type { Probing } from "../../pkg/address-probe/timing.ts";
+import { readHostShim } from "../../pkg/host-shim/keys.ts";
 import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
 import { readSixPolicy, type SixPolicy } from "../../pkg/ipam-client/shared-segment.ts";
 import { type MacKeys, readMac } from "../../pkg/link/requested-mac.ts";
@@ -23,31 +26,45 @@ export interface MacvlanConfig {
   /** Empty: no addresses, a layer-2 network. */
   readonly ipamType: string;
   readonly ipv6: SixPolicy;
+  readonly probing: Probing;
+  readonly hostShim: boolean;
   readonly dns: DnsConfig;
 }
 
-export const config = (keys: Keys): MacvlanConfig => ({
-  master: keys.text("master", "", "the parent: a name, or the interface of the first default route"),
-  mode: keys.oneOf(
+export const config = (keys: Keys): MacvlanConfig => {
+  const ipamType = readIpamType(keys, "address management; without it the network is layer 2 only");
+  const mode = keys.oneOf(
     "mode",
     ["bridge", "private", "vepa", "passthru"],
     "bridge",
     "whether containers on one parent reach each other",
-  ),
-  mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, LARGEST_MTU),
-  mac: readMac(keys),
-  linkInContainer: keys.flag("linkInContainer", false, "the parent is in the container, not on the host"),
-  broadcastQueueLength: keys.integer(
-    "bcqueuelen",
-    0,
-    "frames that the parent queues for all, such as broadcasts; 0 is the kernel's 1000",
-    0,
-    LARGEST_QUEUE,
-  ),
-  ipamType: readIpamType(keys, "address management; without it the network is layer 2 only"),
-  ipv6: readSixPolicy(keys),
-  dns: readDns(keys),
-});
+  );
+  const linkInContainer = keys.flag("linkInContainer", false, "the parent is in the container, not on the host");
+  const hostShim = readHostShim(keys);
+  if (hostShim && mode !== "bridge")
+    keys.refuse(`in mode ${mode} a container reaches nobody on its parent`, "hostShim");
+  if (hostShim && linkInContainer) keys.refuse("the parent is in the container, not on the host", "hostShim");
+  if (hostShim && ipamType === "") keys.refuse("there are no addresses to reach without ipam", "hostShim");
+  return {
+    master: keys.text("master", "", "the parent: a name, or the interface of the first default route"),
+    mode,
+    mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, LARGEST_MTU),
+    mac: readMac(keys),
+    linkInContainer,
+    broadcastQueueLength: keys.integer(
+      "bcqueuelen",
+      0,
+      "frames that the parent queues for all, such as broadcasts; 0 is the kernel's 1000",
+      0,
+      LARGEST_QUEUE,
+    ),
+    ipamType,
+    ipv6: readSixPolicy(keys),
+    probing: readProbing(keys, ipamType),
+    hostShim,
+    dns: readDns(keys),
+  };
+};
 
 /** The kernel's number of a mode. */
 export function modeNumber(mode: MacvlanMode): number {

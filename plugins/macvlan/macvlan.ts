@@ -2,9 +2,18 @@
  * macvlan: gives each container a hardware address of its own on the segment of a host's interface.
  *
  *   sandbox[eth0]──macvlan──┐
- *   sandbox[eth0]──macvlan──┴──[master]──▶ the segment and its hosts; not the node itself
+ *   sandbox[eth0]──macvlan──┴──[master]──▶ the segment and its hosts; the node itself only by a shim
  */
 
+import {
+  collectHostRoutes,
+  connectHost,
+  disconnectHost,
+  requireSource,
+  type ShimClient,
+  verifyHostWay,
+} from "../../pkg/host-shim/host-shim.ts";
+import type { Address } from "../../pkg/ip/address.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { connectToSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
@@ -25,6 +34,7 @@ import {
   type Plugin,
   type Status,
 } from "../../pkg/skel/plugin.ts";
+import type { Sandbox } from "../../pkg/skel/sandbox.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
@@ -39,17 +49,30 @@ export function macvlan(): Plugin {
 function add(call: Add<MacvlanConfig>): Result {
   const { config, attachment, delegates, environment, host, sandbox, undo, warn } = call;
   const mac = requestedMac(config.mac, environment);
-  const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master);
+  const place = parentPlace(host, sandbox.stack, config.linkInContainer);
+  const parent = requireParent(place, config.master);
   requireMtu(config.mtu, parent);
   if (!parent.link.up) warn(`macvlan: parent ${parent.link.name} is down: until it is up, nothing gets through`);
   const spec = { kind: KIND, mtu: config.mtu, mac, parent, data: kindData(config) };
   const link = createInSandbox(host, sandbox.stack, attachment, spec, undo);
+  const below = { stack: place.stack, link: parent.link, hearsForIt: false };
   try {
-    return withDns(connectToSegment(delegates, sandbox, link, config, undo), config.dns);
+    const result = connectToSegment(delegates, sandbox, link, config, undo, below);
+    if (config.hostShim) connectHost(host, parent.link, attachment, clientOf(sandbox, link, result), undo);
+    return withDns(result, config.dns);
   } catch (error) {
     if (isKernelError(error, "EADDRINUSE")) throw addressInUse(link, parent.link.name);
     throw error;
   }
+}
+
+/** The result may have other plugins' interfaces too. */
+function clientOf(sandbox: Sandbox, link: Link, result: Result): ShimClient {
+  const addresses: Address[] = [];
+  for (const { address, interface: index } of result.ips) {
+    if (index === undefined || result.interfaces.at(index)?.name === link.name) addresses.push(address.address);
+  }
+  return { stack: sandbox.stack, link, addresses };
 }
 
 function kindData(config: MacvlanConfig): Attributes {
@@ -69,8 +92,10 @@ function addressInUse(link: Link, parent: string): CniError {
 }
 
 /** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
-function del({ config, attachment, sandbox, delegates, teardown }: Del<MacvlanConfig>): void {
+function del({ config, attachment, host, sandbox, delegates, teardown }: Del<MacvlanConfig>): void {
   teardown.attempt(`remove ${attachment.ifName}`, () => removeFromSandbox(sandbox.find(), attachment, [KIND]));
+  // Whatever the configuration says now: it may have been another at ADD.
+  teardown.attempt("remove the host's routes to it", () => disconnectHost(host, attachment));
   if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
@@ -84,16 +109,21 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
     throw drift(`container macvlan mode ${modeName(mode)} does not match expected value: ${config.mode}`);
   }
   verifyParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master, link);
+  if (config.hostShim) verifyHostWay(host, attachment, clientOf(sandbox, link, result));
 }
 
-/** The links vanish with the containers' namespaces. */
-function gc({ config, delegates, teardown }: Gc<MacvlanConfig>): void {
+/** The links vanish with the containers' namespaces; the host's routes to them do not. */
+function gc({ config, host, delegates, valid, teardown }: Gc<MacvlanConfig>): void {
+  teardown.attempt("collect the host's routes", () => collectHostRoutes(host, valid));
   if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
 }
 
 /** A parent in the container cannot be known before there is one. */
 function status({ config, host, delegates }: Status<MacvlanConfig>): void {
   requireKind(host, KIND);
-  if (!config.linkInContainer) requireReadyParent({ stack: host, inContainer: false }, config.master);
+  const parent = config.linkInContainer
+    ? undefined
+    : requireReadyParent({ stack: host, inContainer: false }, config.master).link;
+  if (config.hostShim && parent !== undefined) requireSource(host, parent);
   if (config.ipamType !== "") delegates.status(config.ipamType);
 }

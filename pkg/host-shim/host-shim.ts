@@ -1,0 +1,182 @@
+/**
+ * The way between the host and its own macvlan containers: a parent neither hears its macvlans nor is heard by them, so the host gets a
+ * macvlan of its own, the shim, and a route through it to each address. Used by macvlan.
+ *
+ *   sandbox[eth0 192.0.2.10]──macvlan──┐
+ *   host[route 192.0.2.10/32]──[shim]──┴──[parent 192.0.2.1]──▶ the segment
+ *
+ * The shim has no address. A container's packets to the parent's reach the host through it all the same; and what the host sends through
+ * it has the parent's address as source, which the container is told the shim's hardware address for.
+ */
+import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
+import type { Address } from "../ip/address.ts";
+import { Prefix } from "../ip/prefix.ts";
+import { FileLock } from "../linux/file-lock.ts";
+import { type LinkAddress, listAddresses } from "../netlink/address.ts";
+import { deleteLink, findLinkByIndex, type Link } from "../netlink/link.ts";
+import { listNeighbours, setNeighbour } from "../netlink/neighbour.ts";
+import { addRoute, deleteRoute, listRoutes, type Route, type RouteSpec } from "../netlink/route.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import type { Attachment } from "../skel/attachment.ts";
+import type { Undo } from "../skel/undo.ts";
+import type { ValidAttachments } from "../skel/valid-attachments.ts";
+import { routeMetric, shimProtocol } from "./names.ts";
+import { ensureShim, listShims } from "./shim-link.ts";
+
+/** rtnetlink.h */
+const SCOPE_LINK = 253;
+/**
+ * What is locked while a shim comes or goes: the namespace itself, which is there wherever shims are, and needs no file. Others wait for
+ * a few netlink requests at most.
+ */
+const LOCK = "/proc/thread-self/ns/net";
+
+/** A container's end of it. */
+export interface ShimClient {
+  readonly stack: NetworkStack;
+  readonly link: Link;
+  readonly addresses: readonly Address[];
+}
+
+/** One address of a container, and the host's that it is reached from. */
+interface Way {
+  readonly address: Address;
+  readonly source: Address;
+}
+
+/**
+ * Connects the host with a container's addresses, where the parent has an address of the same family. Taken back when ADD fails.
+ * @throws CniError 7 when the parent has no address for any of them, 101; KernelError; Interrupted
+ */
+export function connectHost(
+  host: NetworkStack,
+  parent: Link,
+  attachment: Attachment,
+  client: ShimClient,
+  undo: Undo,
+): void {
+  const ways = waysTo(client.addresses, usableAddresses(host, parent));
+  if (ways.length === 0) throw noSource(ErrorCode.InvalidConfig, parent);
+  undo.push("remove the host's routes to the container", () => disconnectHost(host, attachment));
+  const lock = acquire(`connect the host with ${attachment.toString()}`);
+  try {
+    const withSix = ways.some((way) => way.address.family === 6);
+    const shim = ensureShim(host, attachment.network, parent, withSix);
+    for (const way of ways) addRoute(host, routeOf(way, shim, attachment), "replace");
+    for (const { source } of ways) setNeighbour(client.stack, client.link, source, shim.mac);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Whose it is, metric and protocol tell. */
+function routeOf({ address, source }: Way, shim: Link, attachment: Attachment): RouteSpec {
+  return {
+    destination: Prefix.host(address),
+    linkIndex: shim.index,
+    scope: SCOPE_LINK,
+    source,
+    protocol: shimProtocol,
+    priority: routeMetric(attachment.key),
+  };
+}
+
+/**
+ * Removes an attachment's routes, and the shim with the last ones of its network. Needs neither namespace nor parent; absence is success.
+ * @throws KernelError; Interrupted
+ */
+export function disconnectHost(host: NetworkStack, attachment: Attachment): void {
+  const metric = routeMetric(attachment.key);
+  removeRoutes(host, attachment.network, (route) => route.priority === metric);
+}
+
+/** The same for all attachments of a network but those that are alive. @throws as disconnectHost */
+export function collectHostRoutes(host: NetworkStack, valid: ValidAttachments): void {
+  const alive = new Set<number>();
+  for (const key of valid.liveKeys()) alive.add(routeMetric(key));
+  removeRoutes(host, valid.network, (route) => !alive.has(route.priority));
+}
+
+function removeRoutes(host: NetworkStack, network: string, isDoomed: (route: Route) => boolean): void {
+  if (listShims(host, network).length === 0) return;
+  const lock = acquire(`disconnect the host from network ${network}`);
+  try {
+    for (const shim of listShims(host, network)) {
+      let left = 0;
+      for (const route of shimRoutes(host, shim)) {
+        if (isDoomed(route)) removeRoute(host, shim, route);
+        else left += 1;
+      }
+      if (left === 0) deleteLink(host, shim);
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function removeRoute(host: NetworkStack, shim: Link, route: Route): void {
+  const { destination, priority } = route;
+  deleteRoute(host, { destination, linkIndex: shim.index, priority, protocol: shimProtocol });
+}
+
+function shimRoutes(host: NetworkStack, shim: Link): Route[] {
+  return listRoutes(host, { linkIndex: shim.index }).filter((route): boolean => route.protocol === shimProtocol);
+}
+
+/** CHECK: the shim, the host's routes through it, and that the container knows it. @throws CniError 102 */
+export function verifyHostWay(host: NetworkStack, attachment: Attachment, client: ShimClient): void {
+  const metric = routeMetric(attachment.key);
+  const shims = listShims(host, attachment.network);
+  const own = (shim: Link): Route[] => shimRoutes(host, shim).filter((route): boolean => route.priority === metric);
+  const shim = shims.find((each): boolean => own(each).length > 0) ?? shims.at(0);
+  if (shim === undefined) throw drift("the host's shim is missing: the host cannot reach the container");
+  if (!shim.up) throw drift(`the host's shim ${shim.name} is down`, `bring it up: ip link set ${shim.name} up`);
+  const routes = own(shim);
+  const parent = findLinkByIndex(host, shim.linkIndex);
+  const wanted = parent === undefined ? [] : waysTo(client.addresses, usableAddresses(host, parent));
+  const known = listNeighbours(client.stack, client.link);
+  for (const way of wanted) {
+    const destination = Prefix.host(way.address);
+    const route = routes.find((each): boolean => each.destination.equals(destination));
+    if (route === undefined) throw drift(`route ${destination.toString()} dev ${shim.name} is missing on the host`);
+    const source = route.source ?? way.source;
+    if (known.some((each) => each.address.equals(source) && each.mac === shim.mac)) continue;
+    throw drift(`the container does not know that the host's address ${source.toString()} is at ${shim.mac}`);
+  }
+}
+
+/** STATUS: whether the parent has an address to reach containers from. @throws CniError 50 */
+export function requireSource(host: NetworkStack, parent: Link): void {
+  if (usableAddresses(host, parent).length === 0) throw noSource(ErrorCode.NotAvailable, parent);
+}
+
+function noSource(code: number, parent: Link): CniError {
+  return new CniError(
+    code,
+    `the host has no address on ${parent.name} that containers could answer to (hostShim)`,
+    `give ${parent.name} an address of the containers' family, or do without hostShim`,
+  );
+}
+
+/** Those of the parent's addresses that last: not for a moment (privacy), not for the link alone, not another host's. */
+function usableAddresses(host: NetworkStack, parent: Link): LinkAddress[] {
+  return listAddresses(host, parent).filter((each): boolean => {
+    const isTemporary = each.prefix.family === 6 && each.secondary;
+    return each.scope === 0 && !isTemporary && !each.tentative && !each.dadFailed && !each.deprecated;
+  });
+}
+
+/** For each address the host's that is nearest: of the same subnet, or else the first of the family; none, no way. */
+function waysTo(addresses: readonly Address[], candidates: readonly LinkAddress[]): Way[] {
+  const ways: Way[] = [];
+  for (const address of addresses) {
+    const ofFamily = candidates.filter((each): boolean => each.prefix.family === address.family);
+    const nearest = ofFamily.find((each): boolean => each.prefix.contains(address)) ?? ofFamily.at(0);
+    if (nearest !== undefined) ways.push({ address, source: nearest.prefix.address });
+  }
+  return ways;
+}
+
+function acquire(operation: string): FileLock {
+  return FileLock.acquire(LOCK, operation);
+}

@@ -1,0 +1,70 @@
+/**
+ * The shim: an interface of the host on the same parent as a network's macvlans. Found by its alias, or, where an ADD was killed before
+ * it had one, by all that follows from network and parent.
+ */
+import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { Attributes } from "../netlink/attributes.ts";
+import { createLink } from "../netlink/create-link.ts";
+import { changeLink, findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
+import { macvlanAttributes, macvlanMode } from "../netlink/link-attributes.ts";
+import type { NetworkStack } from "../netlink/stack.ts";
+import { ensureSysctl, writeSysctls } from "../sysctl/sysctl.ts";
+import { isShimTag, shimMac, shimName, shimTag } from "./names.ts";
+
+const KIND = "macvlan";
+
+/**
+ * The network's shim on the parent, up; made when missing. `withSix`: for IPv6 too. Called under the lock. Idempotent.
+ * @throws CniError 101 when something else has its name; KernelError
+ */
+export function ensureShim(host: NetworkStack, network: string, parent: Link, withSix: boolean): Link {
+  const name = shimName(network, parent.name);
+  const found = findLink(host, name);
+  if (found !== undefined && !isShim(host, found, network)) throw nameTaken(name, parent);
+  const shim = found ?? create(host, network, parent, name);
+  if (found === undefined || found.alias === "" || !found.up) prepare(host, network, parent, shim);
+  if (withSix) ensureSysctl(host.namespace, `net/ipv6/conf/${name}/disable_ipv6`, "0");
+  return shim;
+}
+
+function create(host: NetworkStack, network: string, parent: Link, name: string): Link {
+  const data = new Attributes().set(macvlanAttributes.mode, macvlanMode.bridge);
+  createLink(host, { name, kind: KIND, data, parentIndex: parent.index, mac: shimMac(network, parent.mac) });
+  const link = findLink(host, name);
+  if (link !== undefined) return link;
+  throw new CniError(ErrorCode.Io, `interface ${name} vanished while it was being set up`);
+}
+
+/** Before it is up: it belongs to the segment, and the host must not take from there what it has not asked for. */
+function prepare(host: NetworkStack, network: string, parent: Link, shim: Link): void {
+  writeSysctls(host.namespace, [
+    [`net/ipv6/conf/${shim.name}/disable_ipv6`, "1"],
+    [`net/ipv6/conf/${shim.name}/accept_ra`, "0"],
+    // Nobody else has its link-local address, which follows from the hardware address; a second later would be late.
+    [`net/ipv6/conf/${shim.name}/accept_dad`, "0"],
+    // It answers those alone whom the host reaches through it: all others are answered by the parent, with its own hardware address.
+    [`net/ipv4/conf/${shim.name}/arp_filter`, "1"],
+  ]);
+  changeLink(host, shim, { alias: shimTag(network, parent.name), up: true });
+}
+
+/** The network's shims, on whatever parents. @throws KernelError */
+export function listShims(host: NetworkStack, network: string): Link[] {
+  return listLinks(host, { kind: KIND }).filter((link): boolean => isShim(host, link, network));
+}
+
+function isShim(host: NetworkStack, link: Link, network: string): boolean {
+  if (link.kind !== KIND || link.linkNamespaceId !== undefined) return false;
+  if (link.alias !== "") return isShimTag(link.alias, network);
+  if (link.up || !link.name.startsWith("shim")) return false;
+  const parent = findLinkByIndex(host, link.linkIndex);
+  return parent !== undefined && link.name === shimName(network, parent.name);
+}
+
+function nameTaken(name: string, parent: Link): CniError {
+  return new CniError(
+    ErrorCode.Taken,
+    `Cannot create ${name} on ${parent.name} (hostShim): the host has another interface of that name`,
+    `remove it if nobody needs it: ip link delete ${name}`,
+  );
+}
