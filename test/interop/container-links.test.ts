@@ -38,6 +38,18 @@ const rows: readonly Row[] = [
   { name: "tap without IPAM", config: { type: "tap" }, versions: ["0.4.0", "1.1.0"] },
   { name: "dummy", config: { type: "dummy", ipam: dual }, needs: "dummy", versions: ["1.1.0"] },
   {
+    name: "ipvlan",
+    config: { type: "ipvlan", master: "uplink", ipam: dual },
+    needs: "ipvlan",
+    versions: ["0.4.0", "1.1.0"],
+  },
+  {
+    name: "ipvlan l3 with MTU and DNS",
+    config: { type: "ipvlan", master: "uplink", mode: "l3", mtu: 1400, dns: { domain: "example.net" }, ipam: four },
+    needs: "ipvlan",
+    versions: ["1.1.0"],
+  },
+  {
     name: "vlan",
     config: { type: "vlan", master: "uplink", vlanId: 100, mtu: 1400, ipam: dual },
     needs: "vlan",

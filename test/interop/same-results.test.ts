@@ -70,6 +70,7 @@ const comparisons: readonly Comparison[] = [
   },
   {
     name: "macvlan with a MAC from CNI_ARGS and static addresses",
+    since: "1.0.0",
     config: { ...macvlan, ipam: { ...staticAddresses, dns: undefined } },
     args: "IgnoreUnknown=1;MAC=02:00:00:00:22:08",
     uplink: true,
