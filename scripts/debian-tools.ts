@@ -1,19 +1,29 @@
-/** The programs that scripts run, installed when they are missing. Used by the demonstration and the benchmark. */
+/** The programs that scripts and tests run, installed when they are missing. */
 import { spawnSync } from "node:child_process";
 
 /** Which Debian package has which program. */
 const packages = {
+  busybox: "busybox-static",
   conntrack: "conntrack",
   curl: "curl",
+  depmod: "kmod",
   ip: "iproute2",
   iptables: "iptables",
   "musl-gcc": "musl-tools",
   nft: "nftables",
   ping: "iputils-ping",
+  "qemu-system-x86_64": "qemu-system-x86",
+  socat: "socat",
   strace: "strace",
+  tcpdump: "tcpdump",
   unshare: "util-linux",
+  xz: "xz-utils",
+  zstd: "zstd",
 } as const;
 export type Tool = keyof typeof packages;
+
+/** The environment with the directories that only root's PATH has. */
+export const searched: NodeJS.ProcessEnv = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
 
 /** Installs what is missing with apt-get, when root, saying so through `say`. @throws Error that names what is missing */
 export function provideTools(tools: readonly Tool[], say: (line: string) => void): void {
@@ -29,10 +39,10 @@ export function provideTools(tools: readonly Tool[], say: (line: string) => void
 }
 
 function isInstalled(command: string): boolean {
-  return spawnSync("sh", ["-c", 'command -v "$1"', "sh", command]).status === 0;
+  return spawnSync("sh", ["-c", 'command -v "$1"', "sh", command], { env: searched }).status === 0;
 }
 
 function aptGet(words: readonly string[]): void {
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const env = { ...searched, DEBIAN_FRONTEND: "noninteractive" };
   spawnSync("apt-get", ["-q", ...words], { stdio: ["ignore", "ignore", "inherit"], env });
 }

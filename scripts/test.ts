@@ -11,25 +11,14 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { provideTools, searched } from "./debian-tools.ts";
+import { runEnclosed } from "./enclosure.ts";
 import { prepareKernel } from "./kernels.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const env = { ...searched, PATH: `${root}/node_modules/.bin:${searched["PATH"] ?? ""}` };
 // One file for each run: two may go on at once.
 const report = join(root, `.cache/test-results-${process.pid}.json`);
-
-/** The programs that tests and build run, and the Debian packages that have them. */
-const tools: readonly (readonly [command: string, packageName: string])[] = [
-  ["nft", "nftables"],
-  ["iptables", "iptables"],
-  ["ip", "iproute2"],
-  ["ping", "iputils-ping"],
-  ["strace", "strace"],
-  ["tcpdump", "tcpdump"],
-  ["socat", "socat"],
-  ["conntrack", "conntrack"],
-  ["unshare", "util-linux"],
-  ["musl-gcc", "musl-tools"],
-];
 
 function say(line: string): void {
   console.log(`npm test: ${line}`);
@@ -40,32 +29,6 @@ function fail(line: string): never {
   process.exit(1);
 }
 
-function installTools(): void {
-  const missing = tools.filter(
-    ([command]) => spawnSync("sh", ["-c", `command -v ${command}`], { env: searched() }).status !== 0,
-  );
-  if (missing.length === 0) return;
-  const packages = missing.map(([, name]) => name);
-  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
-    fail(`please install ${missing.map(([command, name]) => `${command} (Debian: ${name})`).join(", ")}`);
-  }
-  say(`installing ${packages.join(", ")}`);
-  const options = {
-    stdio: ["ignore", "ignore", "inherit"] as const,
-    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-  };
-  spawnSync("apt-get", ["-q", "update"], { ...options, stdio: ["ignore", "ignore", "inherit"] });
-  const argv = ["-q", "-y", "install", "--no-install-recommends", ...packages];
-  if (spawnSync("apt-get", argv, { ...options, stdio: ["ignore", "ignore", "inherit"] }).status !== 0) {
-    fail(`could not install ${packages.join(", ")}`);
-  }
-}
-
-/** The environment with the directories that only root's PATH has. */
-function searched(): NodeJS.ProcessEnv {
-  return { ...process.env, PATH: `${root}/node_modules/.bin:${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
-}
-
 /** The build itself knows what is up to date. */
 function build(): void {
   const engines = (process.env["FERRULE_ENGINES"] ?? "native,bun").split(",").filter((name) => name !== "reference");
@@ -73,7 +36,7 @@ function build(): void {
   const { status } = spawnSync("npm", ["run", "--silent", "build", "--", ...engines], {
     cwd: root,
     stdio: "inherit",
-    env: searched(),
+    env,
   });
   if (status !== 0) fail("the build failed");
 }
@@ -100,39 +63,6 @@ function fetchClients(): string {
 /** Whether a test file is among those to be run: vitest takes a file whose path has one of the words in it. */
 function isChosen(file: string): boolean {
   return filters.length === 0 || filters.some((word) => file.includes(word));
-}
-
-/** Inside the new namespaces: private directories over all that plugins, runtimes and `ip netns` keep on a machine. */
-const enclosure = `
-set -e
-mount -t tmpfs tmpfs /run
-mkdir -p /run/netns /run/tmp /run/overlay
-mount -t tmpfs tmpfs /run/netns
-[ -L /var/run ] || mount -t tmpfs tmpfs /var/run
-if [ -d /var/lib/cni ]; then mount -t tmpfs tmpfs /var/lib/cni; else mount -t tmpfs tmpfs /var/lib; fi
-mount -t tmpfs tmpfs /run/overlay
-mkdir /run/overlay/upper /run/overlay/work
-mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/overlay/upper,workdir=/run/overlay/work /etc
-mkdir -p /etc/cni
-ip link set lo up
-exec "$@"
-`;
-
-function runIsolated(argv: readonly string[], reasonMissing: string): number {
-  const unshare = ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
-  if (process.getuid?.() !== 0) unshare.unshift("--user", "--map-root-user");
-  const env = {
-    ...searched(),
-    TMPDIR: "/run/tmp",
-    FERRULE_ISOLATED: "1",
-    ...(reasonMissing === "" ? {} : { FERRULE_REFERENCE_MISSING: reasonMissing }),
-  };
-  const outcome = spawnSync("unshare", [...unshare, "sh", "-c", enclosure, "enclosure", ...argv], {
-    cwd: root,
-    stdio: "inherit",
-    env,
-  });
-  return outcome.status ?? 1;
 }
 
 interface Assertion {
@@ -176,7 +106,14 @@ const given = process.argv.slice(2);
 const takeDist = given.includes("--no-build");
 const filters = given.filter((word) => word !== "--no-build");
 
-installTools();
+try {
+  provideTools(
+    ["nft", "iptables", "ip", "ping", "strace", "tcpdump", "socat", "conntrack", "unshare", "musl-gcc"],
+    say,
+  );
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error));
+}
 if (!takeDist) build();
 const reasonMissing = fetchReference();
 if (reasonMissing !== "") say(`${reasonMissing}: tests that compare with it are skipped`);
@@ -195,9 +132,14 @@ if (["test/vm/kernel.test.ts", "test/lifecycle/matrix-kernel.test.ts"].some(isCh
   }
 }
 mkdirSync(join(root, ".cache"), { recursive: true });
-const status = runIsolated(
+process.chdir(root);
+const status = runEnclosed(
   ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters],
-  reasonMissing,
+  {
+    PATH: env.PATH,
+    FERRULE_ISOLATED: "1",
+    ...(reasonMissing === "" ? {} : { FERRULE_REFERENCE_MISSING: reasonMissing }),
+  },
 );
 if (!existsSync(report)) fail(`vitest ended with ${status} and left no report`);
 const good = summarize();
