@@ -223,6 +223,8 @@ export class Runtime {
       try {
         this.del(list, plugin, attachment, prevResult);
       } catch (error) {
+        // A plugin that does not speak the version has done nothing.
+        if (error instanceof CniError && error.code === ErrorCode.IncompatibleVersion) continue;
         failures.push(failedPlugin(error, plugin, "delete").message);
       }
     }
