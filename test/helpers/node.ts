@@ -19,6 +19,7 @@ export const stateDirectories: readonly string[] = [
   "/var/lib/cni",
   "/run/cni",
   "/run/ferrule",
+  "/run/flannel",
   "/run/xtables",
   "/etc/cni",
 ];

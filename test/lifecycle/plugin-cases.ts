@@ -233,7 +233,7 @@ export const pluginCases: readonly PluginCase[] = [
       },
     },
     after: [gatewayBridgeDual],
-    runtimeConfig: (index) => ({ mac: `02:00:00:00:00:0${index + 1}` }),
+    runtimeConfig: (index) => ({ mac: `02:00:00:00:00:${10 + index}` }),
     works: "sandbox",
   },
   {
