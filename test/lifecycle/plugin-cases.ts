@@ -55,6 +55,19 @@ const uplink = async (node: TestNode): Promise<void> => {
   await node.exec(["ip", "link", "set", "uplink", "up"]);
 };
 
+/** The same with addresses of the host's, of the containers' subnets. */
+const ownUplink = async (node: TestNode): Promise<void> => {
+  await uplink(node);
+  await node.exec(["ip", "address", "add", "10.22.0.200/24", "dev", "uplink"]);
+  await node.exec(["ip", "address", "add", "2001:db8:22::200/64", "dev", "uplink", "nodad"]);
+};
+
+/** A parent link with carrier: there might be somebody to ask. */
+const liveUplink = async (node: TestNode): Promise<void> => {
+  await uplink(node);
+  await node.exec(["ip", "link", "set", "far", "up"]);
+};
+
 /** What flanneld would write; it does not masquerade, so that the delegate does. */
 async function subnetFile(node: TestNode): Promise<void> {
   const four = "FLANNEL_NETWORK=10.22.0.0/16\nFLANNEL_SUBNET=10.22.0.1/24\n";
@@ -111,6 +124,21 @@ export const pluginCases: readonly PluginCase[] = [
     works: "sandbox",
     sampled: true,
     prepare: uplink,
+  },
+  {
+    name: "macvlan, both families, with a host shim",
+    since: "0.1.0",
+    config: { type: "macvlan", master: "uplink", hostShim: true, ipam: dual },
+    works: "sandbox",
+    prepare: ownUplink,
+  },
+  {
+    name: "macvlan, both families, addresses probed",
+    since: "0.1.0",
+    config: { type: "macvlan", master: "uplink", probeAddresses: "fast", ipam: dual },
+    works: "sandbox",
+    sampled: true,
+    prepare: liveUplink,
   },
   {
     name: "ipvlan, both families",
