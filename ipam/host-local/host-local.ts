@@ -27,7 +27,7 @@ import { config, type HostLocalConfig } from "./config.ts";
 import { probeStore } from "./probe.ts";
 import type { RangeSet } from "./range.ts";
 import { assignRequests, requestedByVariable } from "./requested.ts";
-import { describeOwner, type Owner } from "./reservation.ts";
+import { describeOwner, type Owner, type Reservation } from "./reservation.ts";
 import { RELIEF, reserveAll, type Wish } from "./reserve.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { ReservationStore } from "./store.ts";
@@ -116,15 +116,12 @@ function check({ config, network, attachment, prevResult, warn }: Check<HostLoca
 function gc({ config, network, valid, teardown, warn }: Gc<HostLocalConfig>): void {
   const store = ReservationStore.find(config.dataDir, network.name, warn);
   if (store === undefined) return;
-  const hasContainer = (id: string): boolean =>
-    (network.validAttachments ?? []).some((each) => each.containerID === id);
+  const isStale = ({ containerId, ifName }: Owner): boolean =>
+    ifName === "" ? !valid.holdsContainer(containerId) : !valid.holds(containerId, ifName);
   withStore(store, (): void => {
-    for (const { address, owner } of store.all()) {
-      if (owner.ifName === "" ? hasContainer(owner.containerId) : valid.holds(owner.containerId, owner.ifName))
-        continue;
-      const what = `release ${address.toString()} of ${describeOwner(owner)}`;
-      teardown.attempt(what, (): void => store.release(address, owner));
-    }
+    store.collect(isStale, ({ address, owner }: Reservation, remove: () => void): void => {
+      teardown.attempt(`release ${address.toString()} of ${describeOwner(owner)}`, remove);
+    });
     const alive: Owner[] = [];
     for (const { containerID, ifname } of network.validAttachments ?? [])
       alive.push({ containerId: containerID, ifName: ifname });

@@ -219,6 +219,32 @@ describe("ReservationStore", () => {
     expect(indexFiles()).toEqual(["complete", "eth0@c1", "eth0@c2", "eth0@c3~new"]);
   });
 
+  it("collects what is stale, keeps what cannot be removed, and knows all of that afterwards", () => {
+    reserve(owner("dead"), "10.1.0.2", "fd00::2");
+    reserve(owner("alive"), "10.1.0.3");
+    reserve(owner("stuck"), "10.1.0.4");
+    writeFileSync(file("10.1.0.9"), "foreign\r\neth0");
+    const tried: string[] = [];
+    withStore((store) => {
+      store.collect(
+        (each) => each.containerId !== "alive",
+        (stale, remove) => {
+          tried.push(stale.address.toString());
+          if (stale.owner.containerId !== "stuck") remove();
+        },
+      );
+    });
+    expect(tried.toSorted()).toEqual(["10.1.0.2", "10.1.0.4", "10.1.0.9", "fd00::2"]);
+    expect(
+      readdirSync(join(dataDir, "net"))
+        .filter((name) => Address.parse(name) !== undefined)
+        .toSorted(),
+    ).toEqual(["10.1.0.3", "10.1.0.4"]);
+    expect(indexFiles()).toEqual(["complete", "eth0@alive", "eth0@stuck"]);
+    expect(scans()).toBe(false);
+    expect(held(owner("stuck"))).toEqual(["10.1.0.4"]);
+  });
+
   it("takes back what was reserved before a step failed", () => {
     reserve(owner("c1"), "10.1.0.2");
     mkdirSync(file("last_reserved_ip.1/full"), { recursive: true });

@@ -176,16 +176,41 @@ export class ReservationStore {
   /** Every reservation, from the files themselves: as slow as there are many. Damaged ones are set aside. */
   all(): Reservation[] {
     const found: Reservation[] = [];
+    this.visit((reservation: Reservation): void => {
+      found.push(reservation);
+    });
+    this.remakeIndex(found);
+    return found;
+  }
+
+  /**
+   * Releases every reservation whose owner is stale, each through `attempt`, which runs the removal it is given. The index follows
+   * once, at the end, which for tens of thousands takes a third of the time.
+   */
+  collect(isStale: (owner: Owner) => boolean, attempt: (stale: Reservation, remove: () => void) => void): void {
+    const left: Reservation[] = [];
+    this.visit((reservation: Reservation): void => {
+      let stays = true;
+      if (isStale(reservation.owner)) {
+        attempt(reservation, (): void => {
+          removeIfThere(this.pathOf(reservation.address));
+          stays = false;
+        });
+      }
+      if (stays) left.push(reservation);
+    });
+    this.remakeIndex(left);
+  }
+
+  private visit(each: (reservation: Reservation) => void): void {
     for (const name of readdirSync(this.directory)) {
       const address = Address.parse(name);
       const text = address === undefined ? undefined : readIfThere(`${this.directory}/${name}`);
       if (address === undefined || text === undefined) continue;
       const owner = parseOwner(text);
       if (owner === undefined) this.setAside(name);
-      else found.push({ address, owner });
+      else each({ address, owner });
     }
-    this.remakeIndex(found);
-    return found;
   }
 
   /** The names of all that is reserved: one look at the directory, no file is read. */
