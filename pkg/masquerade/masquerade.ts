@@ -1,6 +1,6 @@
 /** Masquerading of attachments, shared by bridge and ptp: ensured on ADD, verified on CHECK, removed on DEL and GC. */
 
-import { drift } from "../../spec/errors.ts";
+import { drift, ErrorCode } from "../../spec/errors.ts";
 import type { IpConfig } from "../../spec/result.ts";
 import type { Prefix } from "../ip/prefix.ts";
 import { isKernelError } from "../linux/errno.ts";
@@ -19,6 +19,7 @@ import type { Undo } from "../skel/undo.ts";
 import type { ValidAttachments } from "../skel/valid-attachments.ts";
 import type { MasqueradeBackend } from "./backend.ts";
 import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptables } from "./iptables.ts";
+import { noNftables } from "./readiness.ts";
 import { collectReferenceRules, hasReferenceRule, removeReferenceRules } from "./reference-rules.ts";
 import { chain, multicastRules, subnetRule, subnetSet, table } from "./rules.ts";
 
@@ -38,7 +39,12 @@ export function ensureMasquerade(
     ensureInIptables(host, attachment, ips);
     return;
   }
-  for (const ip of ips) ensureElement(host.netfilter, attachment, ip.address);
+  try {
+    for (const ip of ips) ensureElement(host.netfilter, attachment, ip.address);
+  } catch (error) {
+    if (isKernelError(error, "EPERM") || nftablesPresent(host)) throw error;
+    throw noNftables(ErrorCode.Io);
+  }
 }
 
 /**

@@ -22,9 +22,14 @@ export function requireMasquerade(host: NetworkStack, backend: MasqueradeBackend
 /** @throws CniError 50 when the kernel has no nf_tables; KernelError when it may not be asked */
 export function requireNftables(host: NetworkStack): void {
   if (nftablesPresent(host)) return;
-  throw new CniError(
-    ErrorCode.NotAvailable,
+  throw noNftables(ErrorCode.NotAvailable);
+}
+
+/** That the kernel cannot do what is asked for, with a code for the verb. */
+export function noNftables(code: number): CniError {
+  return new CniError(
+    code,
     "the kernel has no nf_tables",
-    'load the module nf_tables, or set ipMasqBackend to "iptables"',
+    'load the module nf_tables (modprobe nf_tables), or set ipMasqBackend to "iptables"',
   );
 }
