@@ -1,0 +1,101 @@
+/** IPAM plugins that are not there or misbehave: the error names them, and ADD leaves nothing. */
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ErrorCode } from "../../spec/errors.ts";
+import { engines, type Suite } from "../helpers/engines.ts";
+import { TestNode } from "../helpers/node.ts";
+import { callPlugin, type PluginCall } from "../helpers/plugin.ts";
+import { expectSame, snapshot } from "../helpers/snapshot.ts";
+import { type BadInput, bad, bridge, declareBadInput, ptp } from "./bad-input.ts";
+
+const rows: readonly BadInput[] = [
+  bad("bridge", "a delegate that is not there", { ...bridge, ipam: { type: "nowhere" } }, 103, /nowhere/),
+  bad(
+    "bridge",
+    "a delegate's name with /",
+    { ...bridge, ipam: { type: "../../bin/sh" } },
+    [7, 103],
+    /\.\.\/\.\.\/bin\/sh/,
+  ),
+  bad("ptp", "the delegate's name ..", { ...ptp, ipam: { type: ".." } }, [7, 103], /\.\./),
+];
+
+/** Runs ptp with an IPAM plugin that is this shell script. */
+async function withDelegate(
+  node: TestNode,
+  suite: Suite,
+  script: string,
+  env: Record<string, string> = {},
+): Promise<PluginCall> {
+  const directory = join(node.directory, "plugins");
+  await mkdir(directory);
+  await writeFile(join(directory, "fake"), `#!/bin/sh\n${script}\n`);
+  await chmod(join(directory, "fake"), 0o755);
+  const sandbox = await node.sandbox();
+  const before = await snapshot(node, { sandboxes: [sandbox] });
+  const call = await callPlugin(
+    node,
+    suite,
+    "ptp",
+    "ADD",
+    { ...ptp, ipam: { type: "fake" } },
+    {
+      containerId: "container",
+      netns: sandbox,
+      ifName: "eth0",
+      path: `${directory}:${suite.directory}`,
+      env,
+    },
+  );
+  expectSame(await snapshot(node, { sandboxes: [sandbox] }), before, "nothing was changed");
+  return call;
+}
+
+const rubbish: readonly (readonly [what: string, script: string, code: number | readonly number[], names: RegExp])[] = [
+  ["prints no JSON", "cat >/dev/null; echo 'panic: oh no'", [6, 103], /fake/],
+  ["prints nothing", "cat >/dev/null", [6, 103], /fake/],
+  ["prints a result of another shape", `cat >/dev/null; echo '{"cniVersion":"1.1.0","ips":"none"}'`, [6, 103], /fake/],
+  ["prints a list", "cat >/dev/null; echo '[]'", [6, 103], /fake/],
+  ["returns no address", `cat >/dev/null; echo '{"cniVersion":"1.1.0","ips":[]}'`, [7, 103], /fake|IPAM/],
+  ["fails without a word", "cat >/dev/null; exit 3", 103, /fake[\s\S]*3|3[\s\S]*fake/],
+  ["fails and prints no error object", "cat >/dev/null; echo oops; exit 1", 103, /oops/],
+  ["fails and speaks on stderr alone", "cat >/dev/null; echo 'no lease' >&2; exit 1", 103, /no lease/],
+  [
+    "fails as the specification says",
+    `cat >/dev/null; echo '{"cniVersion":"1.1.0","code":142,"msg":"no lease today"}'; exit 1`,
+    142,
+    /no lease today/,
+  ],
+  ["kills itself", "kill -9 $$", 103, /fake/],
+  [
+    "does not read its stdin",
+    `exec <&-; echo '{"cniVersion":"1.1.0","code":142,"msg":"no lease today"}'; exit 1`,
+    142,
+    /no lease today/,
+  ],
+];
+
+describe.each(engines)("$name", (engine) => {
+  declareBadInput(engine, rows);
+
+  test.each(rubbish)("a delegate that %s", async (_what, script, code, names) => {
+    await using node = await TestNode.create();
+    (await withDelegate(node, engine, script)).expectError(code, names);
+  });
+
+  test("a delegate that hangs is killed with its children, and the error says so", async () => {
+    await using node = await TestNode.create();
+    const pids = join(node.directory, "pids");
+    const script = `[ "$CNI_COMMAND" = ADD ] || exit 0\necho $$ >>${pids}\nsleep 300 & echo $! >>${pids}\nwait`;
+    const call = await withDelegate(node, engine, script, { FERRULE_DEADLINE: "3" });
+    call.expectError([ErrorCode.DelegateFailed, ErrorCode.TryAgain], /fake/);
+    expect(call.wallMs, "it ended by its own deadline").toBeLessThan(20_000);
+    const running = await node.run([
+      "sh",
+      "-c",
+      `for p in $(cat ${pids}); do [ -d /proc/$p ] && grep -v Z /proc/$p/stat; done`,
+    ]);
+    expect(running.stdout, "no process is left").toBe("");
+  });
+});
