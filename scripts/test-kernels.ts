@@ -13,7 +13,7 @@ import { prepareKernel, vmrun } from "./kernels.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** FERRULE_DIST is for testing a release as it was packed. */
 const plugins = join(process.env["FERRULE_DIST"] ?? join(root, "dist"), "native/bin");
-const LIMIT_SECONDS = 600;
+const LIMIT_SECONDS = 900;
 
 function say(line: string): void {
   console.log(`test:kernels: ${line}`);
