@@ -136,8 +136,9 @@ function describe(host: NetworkStack, config: BridgeConfig, pair: VethPair, sand
 }
 
 /** Interface first, address last: an address is never free while an interface still has it. */
-function del({ config, attachment, host, sandbox, delegates, teardown }: Del<BridgeConfig>): void {
-  teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment));
+function del({ config, attachment, host, sandbox, delegates, prevResult, teardown }: Del<BridgeConfig>): void {
+  const ips = prevResult === undefined ? [] : prevResult.ips;
+  teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment, ips));
   teardown.attempt("remove the spoof check", () => allowSpoofing(host, attachment));
   teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
   if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));

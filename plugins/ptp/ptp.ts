@@ -148,8 +148,9 @@ function gatewaysOf(ips: readonly IpConfig[]): Prefix[] {
 }
 
 /** Interface first, address last: an address is never free while an interface still has it. */
-function del({ config, attachment, host, sandbox, delegates, teardown }: Del<PtpConfig>): void {
-  teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment));
+function del({ config, attachment, host, sandbox, delegates, prevResult, teardown }: Del<PtpConfig>): void {
+  const ips = prevResult === undefined ? [] : prevResult.ips;
+  teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment, ips));
   teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
   if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }

@@ -99,6 +99,27 @@ describe.each(engines)("$name", (engine) => {
     );
   });
 
+  test("DEL leaves nothing, whether the result it is given has all addresses, some, others or none", async () => {
+    await using node = await TestNode.create();
+    const network = masqueraded(node, engine, "nftables");
+    await network.add(await network.container("resident"));
+    const before = await snapshot(node);
+    const container = await network.container("container");
+    await network.add(container);
+    const { ips, ...rest } = container.result;
+    const results = [
+      { ...rest, ips },
+      { ...rest, ips: ips.slice(1) },
+      { ...rest, ips: [{ address: "192.0.2.7/24" }] },
+    ];
+    for (const result of [...results, undefined]) {
+      container.result = result;
+      await network.del(container);
+      expectSame(await snapshot(node), before);
+      await network.add(container);
+    }
+  });
+
   test("thirty at once on an empty node all have their rules, and the last one out takes the table along", async () => {
     await using node = await TestNode.create();
     const network = masqueraded(node, engine, "nftables");
