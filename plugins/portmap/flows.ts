@@ -39,7 +39,10 @@ function isAstray(host: NetworkStack, target: Target, flow: Flow): boolean {
   return !isMappedAlone(host, target, flow.original.destination);
 }
 
-/** Lists each family's flows once: the kernel walks its whole table each time, which takes milliseconds. */
+/**
+ * Lists each family's flows once: the kernel walks its whole table each time, which takes milliseconds. One walk for both families
+ * would have to send every flow there is: of families that are not said the kernel filters no ports (EOPNOTSUPP).
+ */
 function forgetWhere(
   host: NetworkStack,
   family: Family,
