@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
 import { linkOf } from "../helpers/interface-network.ts";
 import { TestNode } from "../helpers/node.ts";
-import { callPlugin, type Json } from "../helpers/plugin.ts";
+import { callPlugin, type Json, type PluginCall } from "../helpers/plugin.ts";
 import { expectSame, snapshot } from "../helpers/snapshot.ts";
 import { addTuning, attributesOf, filesIn, recordOf, TUNING, tunedNetwork, writeFile } from "./tuned-node.ts";
 
@@ -256,27 +256,21 @@ describe.each(engines)("$name", (suite) => {
     (await network.addOne(TUNING, container)).expectError(7, /tuning: required prevResult missing/);
   });
 
-  test("a prevResult in another version's shape is understood, and one that is no result refused", async () => {
+  test("a prevResult of a version of the same shape is understood; one of another shape, or no result, is refused", async () => {
     await using node = await TestNode.create();
     const network = tunedNetwork(node, suite, { mtu: 1400 });
     const container = await network.container("container");
     await network.add(container, TUNING);
-    const old = {
-      cniVersion: "0.4.0",
-      interfaces: [{ name: "eth0", mac: "0a:00:00:00:00:01", sandbox: container.sandbox.path }],
-      ips: [{ version: "4", address: "10.22.0.5/24", interface: 0 }],
-    };
-    const call = await network.call(TUNING, "ADD", container, { prevResult: old });
-    const result = call.expectSuccess();
-    expect(result).toMatchObject({
-      cniVersion: "1.1.0",
-      interfaces: [{ mtu: 1400 }],
-      ips: [{ address: "10.22.0.5/24" }],
-    });
-    (
-      await network.call(TUNING, "ADD", container, { prevResult: { cniVersion: "1.1.0", ips: 5 } })
-    ).expectOrderlyFailure();
-    (await network.call(TUNING, "ADD", container, { prevResult: "none" })).expectOrderlyFailure();
+    const before = await attributesOf(container);
+    const addTo = (prevResult: unknown): Promise<PluginCall> => network.call(TUNING, "ADD", container, { prevResult });
+    const older = { ...container.result, cniVersion: "0.4.0" };
+    (await addTo(older)).expectError(1, /could not parse prevResult: .* unmarshalled CNIVersion is "0.4.0"/);
+    (await addTo({ cniVersion: "1.1.0", ips: 5 })).expectError(6, /prevResult/);
+    (await addTo("none")).expectError(6, /prevResult/);
+    expect(await attributesOf(container)).toEqual(before);
+    expect((await addTo({ ...container.result, cniVersion: "1.0.0" })).expectSuccess().cniVersion).toBe("1.1.0");
+    (await network.call(TUNING, "DEL", container, { prevResult: older })).expectSuccess();
+    expect(await attributesOf(container)).toEqual(before);
   });
 
   test.each([
