@@ -112,6 +112,20 @@ const requests: readonly (readonly [wish: string, shape: Shape, ours: Uint8Array
     "000000000000000000000000000000000800050002000000080003006d7630001c0012000b0001006d6163766c616e000c0002000800010004000000",
   ],
   [
+    "ip link add link lo name eth0 index 4711 address 02:00:00:00:00:09 mtu 1400 type macvlan mode private",
+    link,
+    encodeLink({
+      name: "eth0",
+      kind: "macvlan",
+      parentIndex: 1,
+      index: 4711,
+      mac: "02:00:00:00:00:09",
+      mtu: 1400,
+      data: new Attributes().set(macvlanAttributes.mode, macvlanMode.private),
+    }),
+    "000000006712000000000000000000000a0001000200000000090000080004007805000008000500010000000900030065746830000000001c0012000b0001006d6163766c616e000c0002000800010001000000",
+  ],
+  [
     "ip link set veth0 up master br0 alias hello",
     link,
     encodeChange(4, { up: true, masterIndex: 2, alias: "hello" }),

@@ -101,13 +101,10 @@ function gc({ config, delegates, teardown }: Gc<IpvlanConfig>): void {
   if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
 }
 
-/**
- * A parent in the container cannot be known before there is one, nor can that of a chained plugin: a configuration without
- * addresses of its own is taken for one.
- */
+/** Only a parent that is named is known: that of a chained plugin, or one in the container, is not before there is a container. */
 function status({ config, host, delegates }: Status<IpvlanConfig>): void {
   requireKind(host, KIND);
-  const isKnown = config.master !== "" || config.ipamType !== "";
-  if (!config.linkInContainer && isKnown) requireReadyParent({ stack: host, inContainer: false }, config.master);
+  const isKnown = config.master !== "" && !config.linkInContainer;
+  if (isKnown) requireReadyParent({ stack: host, inContainer: false }, config.master);
   if (config.ipamType !== "") delegates.status(config.ipamType);
 }

@@ -96,8 +96,9 @@ case_del() {
   answer=$(cni ADD ipvlan a "$config") && fail "ADD without a default route"
   error_is 7 'no default route interface found' "$answer"
   error_is 7 'could be the parent: .*parent' "$answer"
-  answer=$(cni STATUS ipvlan a "$config") && fail "STATUS without a default route"
-  error_is 50 'no default route interface found' "$answer"
+  cni STATUS ipvlan a "$config" || fail "STATUS takes a plugin of a chain for one that stands alone"
+  answer=$(cni STATUS ipvlan a "$(network net ipvlan ',"master":"nowhere"')") && fail "STATUS without parent"
+  error_is 50 'nowhere' "$answer"
   cni DEL ipvlan a "$config" || fail "DEL of what was not added"
   ip addr add 10.1.0.254/24 dev parent
   ip route add default via 10.1.0.1
