@@ -51,6 +51,16 @@ function fetchReference(): string {
   return `the reference suite cannot be fetched from Debian's archive (${words})`;
 }
 
+/** Why the original flannel plugin is not there, or nothing when it is. */
+function fetchFlannel(): string {
+  const argv = [join(root, ".cache/flannel")];
+  const env = { ...process.env, SUITE: "bullseye" };
+  const { status, stderr, error } = spawnSync(join(root, "scripts/get-reference"), argv, { encoding: "utf8", env });
+  if (status === 0) return "";
+  const words = (stderr || String(error ?? "")).trim().split("\n").at(-1) ?? "";
+  return `the original flannel plugin cannot be had from Debian's archive (${words})`;
+}
+
 /** Why podman and containerd are not there, or nothing when they are. */
 function fetchClients(): string {
   const argv = [join(root, ".cache/clients")];
@@ -117,6 +127,13 @@ try {
 if (!takeDist) build();
 const reasonMissing = fetchReference();
 if (reasonMissing !== "") say(`${reasonMissing}: tests that compare with it are skipped`);
+if (isChosen("test/interop/flannel.test.ts")) {
+  const reason = fetchFlannel();
+  if (reason !== "") {
+    say(`${reason}: tests that compare with it are skipped`);
+    process.env["FERRULE_FLANNEL_MISSING"] = reason;
+  }
+}
 if (["test/clients/podman.test.ts", "test/clients/containerd.test.ts"].some(isChosen)) {
   const reason = fetchClients();
   if (reason !== "") {

@@ -138,6 +138,33 @@ const comparisons: readonly Comparison[] = [
     after: [{ ...gateway, ipam: dual }],
     runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
   },
+  {
+    name: "tuning, all of it",
+    since: "0.3.0",
+    config: {
+      type: "tuning",
+      mac: "02:00:00:00:22:07",
+      mtu: 1400,
+      promisc: true,
+      allmulti: true,
+      txQLen: 500,
+      sysctl: { "net.core.somaxconn": "500", "net.ipv4.conf.IFNAME.arp_filter": "1" },
+    },
+    after: [{ ...gateway, ipam: dual }],
+  },
+  {
+    name: "tuning, from args and the runtime",
+    since: "0.3.0",
+    config: {
+      type: "tuning",
+      mac: "02:00:00:00:22:07",
+      sysctl: {},
+      args: { cni: { mtu: 1400, txQLen: 5, sysctl: { "net.core.somaxconn": "500" } } },
+    },
+    after: [{ ...gateway, ipam: v4 }],
+    runtimeConfig: { mac: "02:00:00:00:22:08" },
+    args: "IgnoreUnknown=1;MAC=02:00:00:00:22:09",
+  },
   // Below 1.0.0 the reference's loopback prints the newest shape under the older version's name.
   { name: "loopback", since: "1.0.0", config: { type: "loopback" }, ifName: "lo" },
 ];

@@ -78,11 +78,11 @@ class Cnitool {
     return outcome.stderr;
   }
 
-  /** Addresses that host-local has given away, and libcni's records. */
+  /** Addresses that host-local has given away, and the records of libcni and flannel. */
   async leftovers(): Promise<string[]> {
     const script = "find /var/lib/cni /run/cni-ipam-state -type f 2>/dev/null || true"; // one of them may not be there
     const found = await this.node.exec(["sh", "-c", script]);
-    return found.split("\n").filter((path) => /\/(results\/.*|[0-9a-f]*[.:][0-9a-f.:]+)$/.test(path));
+    return found.split("\n").filter((path) => /\/((results|flannel)\/.*|[0-9a-f]*[.:][0-9a-f.:]+)$/.test(path));
   }
 }
 
@@ -120,12 +120,17 @@ const bridgeWith = (...more: object[]): object => ({
   ],
 });
 
+/** What flanneld would write. */
+const subnetFile =
+  "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n";
+
 /** The whole life of an attachment, by the `plugins` of a suite. */
 async function runThrough(suite: Suite, plugins: Suite, example: Example): Promise<void> {
   await using node = await TestNode.create();
   const cnitool = new Cnitool(node, suite, plugins);
   const sandbox = await node.sandbox();
   await cnitool.configure(example.file, example.config);
+  await node.exec(["tee", "/run/flannel/subnet.env"], { stdin: subnetFile });
   const words = [example.network, sandbox.path];
 
   const described = `network ${example.network}, cniVersion ${example.cniVersion}\n`;
