@@ -1,4 +1,6 @@
 /** host-device's configuration: every key once. */
+import { readProbing } from "../../pkg/address-probe/keys.ts";
+import type { Probing } from "../../pkg/address-probe/timing.ts";
 import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
 import { readSixPolicy, type SixPolicy } from "../../pkg/ipam-client/shared-segment.ts";
 import { macFormat } from "../../spec/formats.ts";
@@ -17,6 +19,7 @@ export interface HostDeviceConfig {
   readonly restoreAddresses: boolean;
   readonly ipamType: string;
   readonly ipv6: SixPolicy;
+  readonly probing: Probing;
   readonly dns: DnsConfig;
 }
 
@@ -48,7 +51,7 @@ export const config = (keys: Keys): HostDeviceConfig => {
     const reason = `kernel device path "${found.kernelpath}" must be absolute and begin with /sys/devices/`;
     keys.refuse(reason, "kernelpath");
   }
-  return found;
+  return { ...found, probing: readProbing(keys, found.ipamType) };
 };
 
 /** What is joined to a path below /sys must stay there. */

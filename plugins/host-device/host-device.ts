@@ -3,6 +3,8 @@
  *
  *   host[ens5 ─ name, address, MTU, master, …]  ──ADD──▶  sandbox[eth0, alias "ens5"]  ──DEL──▶  host[ens5, as before]
  */
+import { announceByFrames, requireFreeAddresses } from "../../pkg/address-probe/address-probe.ts";
+import type { Address } from "../../pkg/ip/address.ts";
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { interfaceResult } from "../../pkg/ipam-client/interface-result.ts";
 import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
@@ -21,7 +23,7 @@ import {
   type Status,
 } from "../../pkg/skel/plugin.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
-import { drift } from "../../spec/errors.ts";
+import { drift, invalidConfig } from "../../spec/errors.ts";
 import { describeInterface, emptyResult, type IpConfig, type Result } from "../../spec/result.ts";
 import { config, type HostDeviceConfig } from "./config.ts";
 import { chooseDevice, requireChoice } from "./device-choice.ts";
@@ -53,6 +55,9 @@ function add(call: Add<HostDeviceConfig>): Result {
 
 /** The addresses are for the program that drives the device; no interface is touched. */
 function leaveToProgram({ config, attachment, delegates, sandbox, undo }: Add<HostDeviceConfig>): Result {
+  if (config.probing !== "off") {
+    throw invalidConfig("probeAddresses: a program drives the device, and the segment cannot be asked through it");
+  }
   const leased = config.ipamType === "" ? emptyResult : requestAddresses(delegates, config.ipamType, undo);
   const ips: IpConfig[] = [];
   for (const { address, gateway } of leased.ips) ips.push({ address, gateway, interface: 0 });
@@ -68,10 +73,14 @@ function connect(call: Add<HostDeviceConfig>, { link, state }: TakenDevice): Res
   const leased = requestAddresses(delegates, config.ipamType, undo);
   // Taken back before the addresses are: nobody may get one that an interface still has.
   undo.push(`give ${state.name} back`, () => takeBack(call, state));
+  const addresses = leased.ips.map((ip): Address => ip.address.address);
+  requireFreeAddresses({ stack: sandbox.stack, link, below: undefined }, addresses, config.probing);
   const result = interfaceResult(sandbox, link, leased);
-  configureInterface(sandbox.stack, link, result, { detectDuplicates: true });
-  // Hardware remembers that an address was given to it, were it its own: the kernel's announcements as it comes up must do there.
+  configureInterface(sandbox.stack, link, result, { detectDuplicates: config.probing === "off" });
+  // Hardware remembers that an address was given to it, were it its own: the kernel's announcements as it comes up must do there, and
+  // ours where it was up before it had its addresses.
   if (link.kind !== "") announceAddresses(sandbox.stack, link);
+  else if (config.probing !== "off") announceByFrames(sandbox.stack, link, addresses);
   return withPciAddress(result, state);
 }
 

@@ -1,4 +1,4 @@
-/** A device's former state as JSON text: what is in its record on disk (docs/decisions/0008-devices-that-come-back.md). */
+/** A device's former state as JSON text: what is in its record on disk (docs/decisions/0010-devices-that-come-back.md). */
 import { Attachment } from "../../pkg/skel/attachment.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { JsonObject, parseObject } from "../../spec/json.ts";
