@@ -9,6 +9,8 @@ const directory = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, ""
 export interface Boot {
   /** More words for the kernel's command line; mostly none. */
   readonly words: string;
+  /** How many network cards the machine has. */
+  readonly cards: number;
   /** Paths of the case files. */
   readonly files: readonly string[];
   /** The names of all their cases. */
@@ -17,23 +19,24 @@ export interface Boot {
 
 /** All case files, by how their kernel is booted. */
 export function boots(): Boot[] {
-  const byWords = new Map<string, { files: string[]; cases: string[] }>();
+  const byWords = new Map<string, { cards: number; files: string[]; cases: string[] }>();
   for (const name of readdirSync(directory).toSorted()) {
     if (!name.endsWith(".sh") || name === "tools.sh") continue;
     const file = join(directory, name);
     const text = readFileSync(file, "utf8");
     const words = /^# boot: (.+)$/m.exec(text)?.[1] ?? "";
-    const boot = byWords.get(words) ?? { files: [], cases: [] };
+    const boot = byWords.get(words) ?? { cards: 0, files: [], cases: [] };
+    boot.cards = Math.max(boot.cards, Number(/^# cards: (\d+)$/m.exec(text)?.[1] ?? 0));
     boot.files.push(file);
     for (const match of text.matchAll(/^report "([^"]+)"/gm)) boot.cases.push(match[1] ?? "");
     byWords.set(words, boot);
   }
-  return [...byWords].map(([words, { files, cases }]) => ({ words, files, cases }));
+  return [...byWords].map(([words, boot]) => ({ words, ...boot }));
 }
 
 /** The words that boot a kernel and run the files of one boot with the plugins of a directory. */
 export function bootCommand(kernel: string, limitSeconds: number, boot: Boot, plugins: string): string[] {
-  const machine = [join(directory, "vmrun"), "-k", kernel, "-t", String(limitSeconds)];
+  const machine = [join(directory, "vmrun"), "-k", kernel, "-t", String(limitSeconds), "-n", String(boot.cards)];
   const words = boot.words === "" ? [] : ["-a", boot.words];
   const each = 'plugins=$1; shift; for file in "$@"; do "$file" "$plugins"; done';
   return [...machine, ...words, "--", "sh", "-c", each, "cases", plugins, ...boot.files];
