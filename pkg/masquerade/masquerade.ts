@@ -9,6 +9,7 @@ import type { NetworkStack } from "../netlink/stack.ts";
 import { addressDatum } from "../nftables/datum.ts";
 import { type Element, element } from "../nftables/element.ts";
 import { findElement, firstElements, keyOf, type ListedElement, scanElements } from "../nftables/elements.ts";
+import { isOvertaken, OVERTAKEN_TRIES, whileOvertaken } from "../nftables/overtaken.ts";
 import { generation, type ListedRule, type ListedSet, listRules, listSets, tableExists } from "../nftables/ruleset.ts";
 import type { NftSet } from "../nftables/set.ts";
 import { nftablesPresent } from "../nftables/support.ts";
@@ -22,9 +23,6 @@ import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptabl
 import { noNftables } from "./readiness.ts";
 import { collectReferenceRules, hasReferenceRule, removeReferenceRules } from "./reference-rules.ts";
 import { chain, multicastRules, subnetRule, subnetSet, table } from "./rules.ts";
-
-/** How often a change is tried that others' changes keep overtaking. */
-const TRIES = 100;
 
 /** Masquerades the addresses; idempotent. Taken back when ADD fails. @throws KernelError */
 export function ensureMasquerade(
@@ -60,7 +58,7 @@ function ensureElement(socket: NetlinkSocket, attachment: Attachment, address: P
       buildSubnet(socket, set, address, own);
       return;
     } catch (error) {
-      if (tries === TRIES || !isOvertaken(error)) throw error;
+      if (tries === OVERTAKEN_TRIES || !isOvertaken(error)) throw error;
     }
   }
 }
@@ -98,23 +96,6 @@ function replaceElement(socket: NetlinkSocket, set: string, own: Element): boole
 /** With it is kept how many addresses the attachment has in all: who removes as many has removed them all. */
 function addressElement(attachment: Attachment, address: Prefix, count: number): Element {
   return element([addressDatum(address.address)], { comment: attachment.tag, own: new Uint8Array([count]) });
-}
-
-/** Runs a change that read the ruleset first, again whenever somebody changed the ruleset in between. */
-function whileOvertaken(socket: NetlinkSocket, change: (generation: number) => void): void {
-  for (let tries = 1; ; tries++) {
-    try {
-      change(generation(socket));
-      return;
-    } catch (error) {
-      if (tries === TRIES || !isOvertaken(error)) throw error;
-    }
-  }
-}
-
-/** The ruleset, or just what a change is about, is not any more what was read of it. */
-function isOvertaken(error: unknown): boolean {
-  return isKernelError(error, "ERESTART") || isKernelError(error, "ENOENT");
 }
 
 /**

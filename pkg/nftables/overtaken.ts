@@ -1,14 +1,19 @@
 /** Changes that depend on what was read: the kernel refuses them once anybody else has changed the ruleset since. */
-import { KernelError } from "../linux/errno.ts";
+import { isKernelError } from "../linux/errno.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { generation } from "./ruleset.ts";
 
 /** How often a change is tried that others' changes keep overtaking. */
-const TRIES = 100;
+export const OVERTAKEN_TRIES = 100;
+
+/** Whether the ruleset (ERESTART), or just what the change is about (ENOENT), is not any more what was read of it. */
+export function isOvertaken(error: unknown): boolean {
+  return isKernelError(error, "ERESTART") || isKernelError(error, "ENOENT");
+}
 
 /**
- * Runs `change`, which reads the ruleset and commits with the generation it is given, again whenever somebody changed
- * the ruleset in between. @throws KernelError ERESTART when that never ends, and whatever `change` throws
+ * Runs `change`, which reads the ruleset and may commit with the generation it is given, again whenever somebody changed
+ * the ruleset in between. @throws KernelError ERESTART or ENOENT when that never ends, and whatever `change` throws
  */
 export function whileOvertaken(socket: NetlinkSocket, change: (generation: number) => void): void {
   for (let tries = 1; ; tries++) {
@@ -16,7 +21,7 @@ export function whileOvertaken(socket: NetlinkSocket, change: (generation: numbe
       change(generation(socket));
       return;
     } catch (error) {
-      if (tries === TRIES || !(error instanceof KernelError) || error.errno !== "ERESTART") throw error;
+      if (tries === OVERTAKEN_TRIES || !isOvertaken(error)) throw error;
     }
   }
 }

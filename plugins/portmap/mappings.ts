@@ -5,6 +5,7 @@ import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Element } from "../../pkg/nftables/element.ts";
 import { findElement, keyOf } from "../../pkg/nftables/elements.ts";
+import { isOvertaken, OVERTAKEN_TRIES } from "../../pkg/nftables/overtaken.ts";
 import type { Rule } from "../../pkg/nftables/rule.ts";
 import { generation, listRules } from "../../pkg/nftables/ruleset.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
@@ -15,7 +16,7 @@ import { isGone } from "./identity.ts";
 import { decodeMapped, mappedText } from "./mapped.ts";
 import { conditionalChain, neighbourRule, neighboursChain, standingChains } from "./rules.ts";
 import { holdsPorts, LOCALNET, neighbourSet, standingSets, table, tableComment } from "./sets.ts";
-import { conditionalHandles, isOvertaken, TRIES, taggedElements } from "./tagged.ts";
+import { conditionalHandles, taggedElements } from "./tagged.ts";
 
 /** All that one attachment has in the table. */
 export interface Plan {
@@ -42,7 +43,7 @@ export function ensureMappings(host: NetworkStack, plan: Plan): void {
       else rebuild(socket, plan);
       return;
     } catch (error) {
-      if (tries === TRIES || !(isOvertaken(error) || isKernelError(error, "EEXIST"))) throw error;
+      if (tries === OVERTAKEN_TRIES || !(isOvertaken(error) || isKernelError(error, "EEXIST"))) throw error;
     }
   }
 }

@@ -2,6 +2,7 @@
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { findElement, firstElements, keyOf, type ListedElement, listElements } from "../../pkg/nftables/elements.ts";
+import { isOvertaken, OVERTAKEN_TRIES } from "../../pkg/nftables/overtaken.ts";
 import { generation, listRules, tableExists } from "../../pkg/nftables/ruleset.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
@@ -10,7 +11,7 @@ import { keepLocalhostIn, letLocalhostOut } from "./localhost.ts";
 import { decodeMapped, type Mapped } from "./mapped.ts";
 import { conditionalChain, neighboursChain } from "./rules.ts";
 import { holdsPorts, isNeighbourSet, LOCALNET, OWNERS, table } from "./sets.ts";
-import { conditionalHandles, expectedElements, isOvertaken, type Tagged, TRIES, taggedElements } from "./tagged.ts";
+import { conditionalHandles, expectedElements, type Tagged, taggedElements } from "./tagged.ts";
 
 /**
  * Removes the attachment's mappings and tells what they were. Absence is success. `expected` are the elements that the request
@@ -48,7 +49,7 @@ function removeOwners(host: NetworkStack, gone: (tag: string) => boolean, find: 
       }
       return mappedOf(found);
     } catch (error) {
-      if (tries === TRIES || !isOvertaken(error)) throw error;
+      if (tries === OVERTAKEN_TRIES || !isOvertaken(error)) throw error;
     }
   }
 }

@@ -1,5 +1,4 @@
 /** What the table holds, by the owners' tags. Used by mappings.ts and removal.ts. */
-import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import { findElement, type ListedElement, scanElements } from "../../pkg/nftables/elements.ts";
 import { listRules, listSets } from "../../pkg/nftables/ruleset.ts";
@@ -7,14 +6,6 @@ import { userdataComment } from "../../pkg/nftables/userdata.ts";
 import type { Placed } from "./elements.ts";
 import { conditionalChain } from "./rules.ts";
 import { table } from "./sets.ts";
-
-/** How often a change is tried that others' changes keep overtaking. */
-export const TRIES = 100;
-
-/** The ruleset, or just what a change is about, is not any more what was read of it. */
-export function isOvertaken(error: unknown): boolean {
-  return isKernelError(error, "ERESTART") || isKernelError(error, "ENOENT");
-}
 
 /** An element of some set or map, as the kernel has it. */
 export interface Tagged {
