@@ -11,11 +11,12 @@ import { listAddresses } from "../netlink/address.ts";
 import { changeLink, type Link } from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { waitForLink } from "../netlink/wait.ts";
-import { type Claim, claimIn, etherType, groupsOf, probeFrame } from "./frames.ts";
+import { announcementFrame, type Claim, claimIn, etherType, groupsOf, probeFrame } from "./frames.ts";
 import { drawn, type Probing, timingOf } from "./timing.ts";
 
-/** How long a link may take to have carrier once it is up: the kernel looks once a second at most. */
+/** How long a link may take to have carrier once it is up: the kernel looks once a second at most, and hardware negotiates before. */
 const CARRIER_MS = 2500;
+const HARDWARE_CARRIER_MS = 10_000;
 
 /** An interface on the segment, and what is known of it. */
 export interface ProbePlace {
@@ -74,7 +75,8 @@ function requireNotBelow(below: LinkBelow, addresses: readonly Address[]): void 
 /** @throws CniError 11 */
 function requireCarrier(stack: NetworkStack, link: Link): void {
   const hasCarrier = (each: Link): boolean => each.operationalState === "up" || each.operationalState === "unknown";
-  if (waitForLink(stack, link.index, hasCarrier, CARRIER_MS) !== undefined) return;
+  const waitMs = link.kind === "" ? HARDWARE_CARRIER_MS : CARRIER_MS;
+  if (waitForLink(stack, link.index, hasCarrier, waitMs) !== undefined) return;
   throw new CniError(
     ErrorCode.TryAgain,
     `Cannot ask for the addresses of ${link.name}: it has no carrier`,
@@ -161,4 +163,19 @@ function addressTaken(claim: Claim, link: Link): CniError {
     `address ${claim.address.toString()} for ${link.name} is used by another host, with hardware address ${claim.mac}`,
     "remove it from that host, or take it out of the range of addresses",
   );
+}
+
+/**
+ * Tells the neighbours, by frames of our own, that the link's addresses are where it is now: for links that were up before they had
+ * them, and whose kernel cannot be made to announce them then. @throws KernelError
+ */
+export function announceByFrames(stack: NetworkStack, link: Link, addresses: readonly Address[]): void {
+  const mac = parseMac(link.mac);
+  if (mac === undefined) return;
+  const socket = openIn(stack, link, etherType.arp);
+  try {
+    for (const address of addresses) socket.send(announcementFrame(mac, address));
+  } finally {
+    socket.close();
+  }
 }

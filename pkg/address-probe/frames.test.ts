@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { toHex } from "../codec/hex.ts";
 import { Address } from "../ip/address.ts";
 import { parseMac } from "../ip/mac.ts";
-import { claimIn, groupsOf, probeFrame } from "./frames.ts";
+import { announcementFrame, claimIn, groupsOf, probeFrame } from "./frames.ts";
 
 const own = "02:00:00:00:00:01";
 const ownBytes = parseMac(own) ?? new Uint8Array(6);
@@ -23,6 +23,15 @@ function claimed(hex: string): string {
   return claim === undefined ? "nothing" : `${claim.address.toString()} by ${claim.mac}`;
 }
 
+/** Added up with its checksum and the pseudo-header, a right message gives all ones (RFC 1071). */
+function checksumHolds(packet: Uint8Array): boolean {
+  const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
+  let sum = 58 + packet.length - 40;
+  for (let at = 8; at < packet.length; at += 2) sum += view.getUint16(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return sum === 0xffff;
+}
+
 describe("probeFrame()", () => {
   test("asks for an IPv4 address by an ARP request whose sender address is zero (RFC 5227)", () => {
     const arp = "0806 0001 0800 06 04 0001 020000000001 00000000 000000000000 c0000207";
@@ -38,12 +47,33 @@ describe("probeFrame()", () => {
     expect(toHex(packet.subarray(24, 40))).toBe("ff0200000000000000000001ff012345");
     expect(toHex(packet.subarray(40, 42))).toBe("8700");
     expect(toHex(packet.subarray(48))).toBe("20010db8000000000000000000012345");
-    // Added up with its checksum, a right message gives all ones.
-    const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
-    let sum = 58 + 24;
-    for (let at = 8; at < packet.length; at += 2) sum += view.getUint16(at);
-    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-    expect(sum).toBe(0xffff);
+    expect(checksumHolds(packet)).toBe(true);
+  });
+});
+
+describe("announcementFrame()", () => {
+  test("is, for IPv4, an ARP request for the address from the address (RFC 5227 section 2.3)", () => {
+    const arp = "0806 0001 0800 06 04 0001 020000000001 c0000207 000000000000 c0000207";
+    expect(announcementFrame(ownBytes, address("192.0.2.7"))).toEqual(bytes(`ffffffffffff 020000000001 ${arp}`));
+  });
+
+  test("is, for IPv6, an advertisement to all nodes that overrides (RFC 4861 section 7.2.6)", () => {
+    const frame = announcementFrame(ownBytes, address("2001:db8::1:2345"));
+    const packet = toHex(frame.subarray(14));
+    expect(toHex(frame.subarray(0, 14))).toBe("33330000000102000000000186dd");
+    expect(packet.slice(0, 80)).toBe(
+      "6000000000203aff20010db8000000000000000000012345ff020000000000000000000000000001",
+    );
+    expect(packet.slice(88)).toBe("2000000020010db80000000000000000000123450201020000000001");
+    expect(checksumHolds(frame.subarray(14))).toBe(true);
+  });
+
+  test("is a claim in others' ears", () => {
+    for (const text of ["192.0.2.7", "2001:db8::1:2345"]) {
+      const claim = claimIn(announcementFrame(ownBytes, address(text)), "02:00:00:00:00:09");
+      expect(claim?.address.toString()).toBe(text);
+      expect(claim?.mac).toBe(own);
+    }
   });
 });
 

@@ -24,6 +24,10 @@ const ICMP_SIX = 58;
 const HOP_LIMIT = 255;
 const SOLICITATION = 135;
 const ADVERTISEMENT = 136;
+/** In the flags of an advertisement. */
+const OVERRIDE = 0x20000000;
+/** The option that tells the target's hardware address. */
+const TARGET_MAC = 2;
 /** Type, code, checksum, four bytes of flags, target. */
 const DISCOVERY_BYTES = 24;
 
@@ -39,8 +43,17 @@ export function probeFrame(mac: Uint8Array, address: Address): Uint8Array {
   return address.family === 4 ? arpProbe(mac, address) : solicitation(mac, address);
 }
 
+/** Tells the neighbours that the address is ours now. */
+export function announcementFrame(mac: Uint8Array, address: Address): Uint8Array {
+  return address.family === 4 ? arpRequest(mac, address, address) : advertisement(mac, address);
+}
+
 /** RFC 5227 section 2.1.1: a request whose sender address is zero. */
 function arpProbe(mac: Uint8Array, address: Address): Uint8Array {
+  return arpRequest(mac, new Address(new Uint8Array(4)), address);
+}
+
+function arpRequest(mac: Uint8Array, sender: Address, target: Address): Uint8Array {
   return new Writer()
     .bytes(BROADCAST)
     .bytes(mac)
@@ -51,29 +64,40 @@ function arpProbe(mac: Uint8Array, address: Address): Uint8Array {
     .u8(4)
     .u16be(ARP_REQUEST)
     .bytes(mac)
-    .bytes(new Uint8Array(4))
+    .bytes(sender.bytes)
     .bytes(new Uint8Array(MAC_BYTES))
-    .bytes(address.bytes)
+    .bytes(target.bytes)
     .done();
 }
 
 /** RFC 4862 section 5.4.2: a neighbour solicitation from the unspecified address, to those who might have this one. */
 function solicitation(mac: Uint8Array, address: Address): Uint8Array {
-  const source = new Uint8Array(16);
-  const group = solicitedNode(address);
-  const body = (checksum: number): Uint8Array =>
-    new Writer().u8(SOLICITATION).u8(0).u16be(checksum).u32be(0).bytes(address.bytes).done();
+  const message = new Writer().u8(SOLICITATION).u8(0).u16be(0).u32be(0).bytes(address.bytes).done();
+  return discovery(mac, new Uint8Array(16), solicitedNode(address), message);
+}
+
+/** RFC 4861 section 7.2.6: an unsolicited advertisement to all, which overrides what they knew. */
+function advertisement(mac: Uint8Array, address: Address): Uint8Array {
+  const message = new Writer().u8(ADVERTISEMENT).u8(0).u16be(0).u32be(OVERRIDE).bytes(address.bytes);
+  return discovery(mac, address.bytes, allNodes(), message.u8(TARGET_MAC).u8(1).bytes(mac).done());
+}
+
+/** The frame of a message whose checksum is zero yet. */
+function discovery(mac: Uint8Array, source: Uint8Array, group: Uint8Array, message: Uint8Array): Uint8Array {
+  const checksum = checksumOf(source, group, message);
   return new Writer()
     .bytes(groupMac(group))
     .bytes(mac)
     .u16be(etherType.six)
     .u32be(0x60000000)
-    .u16be(DISCOVERY_BYTES)
+    .u16be(message.length)
     .u8(ICMP_SIX)
     .u8(HOP_LIMIT)
     .bytes(source)
     .bytes(group)
-    .bytes(body(checksumOf(source, group, body(0))))
+    .bytes(message.subarray(0, 2))
+    .u16be(checksum)
+    .bytes(message.subarray(4))
     .done();
 }
 
@@ -85,6 +109,11 @@ function solicitedNode(address: Address): Uint8Array {
   return out;
 }
 
+/** ff02::1 */
+function allNodes(): Uint8Array {
+  return Address.parse("ff02::1")?.bytes ?? new Uint8Array(16);
+}
+
 /** RFC 2464 section 7 */
 function groupMac(group: Uint8Array): Uint8Array {
   return new Writer().u16be(0x3333).bytes(group.subarray(12)).done();
@@ -93,8 +122,7 @@ function groupMac(group: Uint8Array): Uint8Array {
 /** The groups that answers and other hosts' probes for an IPv6 address are sent to, as hardware addresses. */
 export function groupsOf(address: Address): Uint8Array[] {
   if (address.family === 4) return [];
-  const allNodes = Address.parse("ff02::1")?.bytes ?? new Uint8Array(16);
-  return [groupMac(allNodes), groupMac(solicitedNode(address))];
+  return [groupMac(allNodes()), groupMac(solicitedNode(address))];
 }
 
 /** RFC 4443 section 2.3: over a header made of both addresses, length and protocol, and the message. */

@@ -14,7 +14,7 @@ import { Prefix } from "../ip/prefix.ts";
 import { FileLock } from "../linux/file-lock.ts";
 import { type LinkAddress, listAddresses } from "../netlink/address.ts";
 import { deleteLink, findLinkByIndex, type Link } from "../netlink/link.ts";
-import { listNeighbours, setNeighbour } from "../netlink/neighbour.ts";
+import { deleteNeighbour, listNeighbours, setNeighbour } from "../netlink/neighbour.ts";
 import { addRoute, deleteRoute, listRoutes, type Route, type RouteSpec } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import type { Attachment } from "../skel/attachment.ts";
@@ -117,6 +117,8 @@ function removeRoutes(host: NetworkStack, network: string, isDoomed: (route: Rou
 function removeRoute(host: NetworkStack, shim: Link, route: Route): void {
   const { destination, priority } = route;
   deleteRoute(host, { destination, linkIndex: shim.index, priority, protocol: shimProtocol });
+  // The next container that gets the address has another hardware address.
+  deleteNeighbour(host, shim, destination.address);
 }
 
 function shimRoutes(host: NetworkStack, shim: Link): Route[] {

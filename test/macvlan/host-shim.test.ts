@@ -173,6 +173,23 @@ describe.each(engines)("$name", (engine) => {
     expectSame(await snapshot(node), before);
   });
 
+  test("an address that is given again is reached at once", async () => {
+    await using node = await TestNode.create();
+    await node.outside();
+    const ipam = (last: number): object =>
+      fixed({ address: `192.0.2.${last}/24` }, { address: `2001:db8:ffff::${last}/64` });
+    const keeps = macvlanNetwork(node, engine, { hostShim: true, ipam: ipam(60) });
+    await keeps.add(await keeps.container("keeper"));
+    const network = macvlanNetwork(node, engine, { hostShim: true, ipam: ipam(61) });
+    for (const name of ["first", "second"]) {
+      const container = await network.container(name);
+      await network.add(container);
+      for (const target of ["192.0.2.61", "2001:db8:ffff::61"]) await expectAnswer(node, target);
+      await network.del(container);
+    }
+    expect(await node.ip("neigh", "show", "192.0.2.61")).toEqual([]);
+  });
+
   test("two networks on one parent have a shim each, and one's DEL and GC leave the other's", async () => {
     await using node = await TestNode.create();
     await node.outside();
