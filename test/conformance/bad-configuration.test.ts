@@ -15,6 +15,8 @@ import {
   withRange,
 } from "./bad-input.ts";
 
+const tuning = { ...named, type: "tuning", prevResult };
+
 const rows: readonly BadInput[] = [
   bad("bridge", "no configuration at all", "", 6, /./),
   bad("bridge", "malformed JSON", '{"cniVersion": "1.1.0", ', 6, /./),
@@ -148,6 +150,18 @@ const rows: readonly BadInput[] = [
     7,
     /"\.\.\/br0" cannot be a bridge/,
   ),
+  bad("tuning", "tuning without a prevResult", { ...named, type: "tuning", mtu: 1400 }, 7, /required prevResult missing/),
+  bad("tuning", "a sysctl outside net", { ...tuning, sysctl: { "kernel.shmmax": "1" } }, 7, /kernel\.shmmax/),
+  bad("tuning", "sysctls that are a text", { ...tuning, sysctl: "net.core.somaxconn=1" }, 7, /sysctl: expected an object/),
+  bad("tuning", "an MTU below zero", { ...tuning, mtu: -1 }, 7, /mtu: -1 is out of range/),
+  bad("tuning", "an interface that is not there", { ...tuning, mtu: 1400 }, 7, /Cannot tune eth0/),
+  bad("tuning", "STATUS with a sysctl outside net", { ...tuning, sysctl: { "vm.x": "1" } }, 7, /vm\.x/, { verb: "STATUS" }),
+  bad("flannel", "no subnet.env", { ...named, type: "flannel" }, 11, /subnet\.env is not there\nflanneld writes/),
+  bad("flannel", "STATUS without subnet.env", { ...named, type: "flannel" }, 50, /flanneld writes/, { verb: "STATUS" }),
+  bad("flannel", "a delegate with a name", { ...named, type: "flannel", delegate: { name: "x" } }, 7, /delegate\.name/),
+  bad("flannel", "a delegate with ipam", { ...named, type: "flannel", delegate: { ipam: {} } }, 7, /delegate\.ipam/),
+  bad("flannel", "a delegate that is a list", { ...named, type: "flannel", delegate: [] }, 7, /delegate: expected/),
+  bad("flannel", "itself as the delegate", { ...named, type: "flannel", delegate: { type: "flannel" } }, 7, /itself/),
   bad("portmap", "portmap without a prevResult", { ...named, type: "portmap" }, 7, /chained|prevResult/i),
   bad("portmap", "a prevResult that is a text", { ...portmap, prevResult: "none" }, [6, 7], /prevResult/),
   bad(
