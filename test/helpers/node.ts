@@ -46,11 +46,11 @@ export class TestNode extends Namespace {
     for (const path of stateDirectories) {
       const own = join(directory, "state", path.slice(1).replaceAll("/", "-"));
       await mkdir(own, { recursive: true });
-      mounts.push(`mkdir -p ${path} && mount --bind ${own} ${path}`);
+      mounts.push(`mount --bind ${own} ${path}`);
     }
     // Slave propagation: namespaces that are made later appear under /run/netns here too. A process keeps the mount namespace
     // alive, for the kernel does not always let one be bound to a file.
-    const script = `${mounts.join(" && ")} && mount -t sysfs sysfs /sys && ip link set lo up && echo ready && exec sleep infinity`;
+    const script = `mkdir -p ${stateDirectories.join(" ")} && ${mounts.join(" && ")} && mount -t sysfs sysfs /sys && ip link set lo up && echo ready && exec sleep infinity`;
     const keeper = new Background([
       ...["nsenter", `--net=/run/netns/${name}`, "unshare", "--mount", "--propagation", "slave"],
       ...["sh", "-c", script],

@@ -99,3 +99,9 @@ export function triedFaults(row: PluginCase, engine: Suite): readonly TriedFault
   };
   return [...older, newest];
 }
+
+/** What is tried where programs are emulated, at so many steps each. */
+export function emulatedFaults(most: number): readonly TriedFaults[] {
+  const adding = [error("sendto", "ENOMEM", most), signal("sendto", "KILL", most)];
+  return [{ version: "1.1.0", adding, firstAdding: [], deleting: [signal("sendto", "KILL", most)] }];
+}

@@ -1,4 +1,4 @@
 import { describeEngine } from "../helpers/engines.ts";
-import { faultMatrix } from "./faults.ts";
+import { localFaults } from "./faults.ts";
 
-describeEngine("native", faultMatrix);
+describeEngine("native", localFaults);

@@ -8,7 +8,7 @@ import type { Suite } from "../helpers/engines.ts";
 import { describeFault, type Fault, inject, steps } from "../helpers/faults.ts";
 import { kernelLacks } from "../helpers/kernel.ts";
 import type { PluginCall } from "../helpers/plugin.ts";
-import { type TriedFault, triedFaults } from "./fault-table.ts";
+import { type TriedFault, type TriedFaults, triedFaults } from "./fault-table.ts";
 import { presentRows } from "./matrix.ts";
 import type { PluginCase } from "./plugin-cases.ts";
 import { type CallCounts, followedFor, Stage, usesIptables } from "./stage.ts";
@@ -167,11 +167,20 @@ function named(faults: readonly TriedFault[]): { tried: TriedFault; what: string
   return faults.map((tried) => ({ tried, what: describeFault(tried.fault) }));
 }
 
-/** Declares the tests of one engine. */
-export function faultMatrix(engine: Suite): void {
-  const rows = presentRows.filter((row) => canTell(row, engine) && kernelLacks(row.needs) === "");
-  describe.each(rows)("$name", (row) => {
-    const versions = triedFaults(row, engine).filter(
+/** Declares the tests of one engine under this machine's own kernel. */
+export function localFaults(engine: Suite): void {
+  const rows = presentRows.filter((row) => kernelLacks(row.needs) === "");
+  faultMatrix(engine, rows, (row) => triedFaults(row, engine));
+}
+
+/** Declares the tests of these rows with one engine. */
+export function faultMatrix(
+  engine: Suite,
+  rows: readonly PluginCase[],
+  triedOn: (row: PluginCase) => readonly TriedFaults[],
+): void {
+  describe.each(rows.filter((row) => canTell(row, engine)))("$name", (row) => {
+    const versions = triedOn(row).filter(
       ({ version, adding }) => adding.length > 0 && compareVersions(version, row.since) >= 0,
     );
     describe.each(versions)("$version", ({ version, adding, firstAdding, deleting }) => {
