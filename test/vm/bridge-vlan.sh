@@ -73,6 +73,21 @@ case_vlan_gateway() {
   [ "$(ip -o link show type veth | grep -vc -e cni0.100 -e "$gateway")" = 0 ] || fail "left: $(ip -o link)"
 }
 
+case_gateway_is_taken_back() {
+  sandbox a b
+  local good failing
+  good=$(network gate bridge ",\"vlan\":100,\"isGateway\":true,$(ipam 10.8.0.0/24 fd00:8::/64)")
+  # Fails once all is there: the gateway of its route is on no link.
+  failing=${good/\"ranges\"/\"routes\":[{\"dst\":\"198.51.100.0/24\",\"gw\":\"203.0.113.1\"\}],\"ranges\"}
+  cni ADD bridge a "$failing" && fail "the ADD did not fail"
+  [ -z "$(ls /sys/class/net | grep -e cni0 -e veth)" ] || fail "left: $(ip -o link)"
+  cni ADD bridge b "$good" >/dev/null || fail "ADD"
+  cni ADD bridge a "$failing" && fail "the ADD did not fail"
+  answers b 10.8.0.1 || fail "the gateway in use is gone: $(ip -o address)"
+  cni ADD bridge a "${failing/100/200}" && fail "the ADD did not fail"
+  [ ! -e /sys/class/net/cni0.200 ] || fail "the gateway of a VLAN without ports is left: $(ip -o link)"
+}
+
 case_half_made_gateway() {
   sandbox a
   local config result
@@ -122,6 +137,7 @@ report "vlanTrunk alone: untagged frames stay in VLAN 1" case_trunk_only
 report "vlan with vlanTrunk: one untagged, the others tagged" case_vlan_and_trunk
 report "preserveDefaultVlan keeps VLAN 1 beside the others" case_keeps_default_vlan
 report "vlan with isGateway: the gateway is an interface of that VLAN, and answers" case_vlan_gateway
+report "an ADD that fails takes back its VLAN's gateway, and none that others use" case_gateway_is_taken_back
 report "a VLAN's gateway that a killed ADD left half made is completed" case_half_made_gateway
 report "a container in VLAN 100 hears no frame of VLAN 1" case_other_vlans_are_not_heard
 report "an existing bridge that does not filter VLANs is switched to it" case_existing_bridge_is_switched
