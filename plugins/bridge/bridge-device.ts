@@ -98,6 +98,7 @@ function removeUnused(host: NetworkStack, name: string): void {
   if (bridge !== undefined && !hasPorts(host, bridge)) deleteLink(host, bridge);
 }
 
+/** Whether anything is attached to the bridge, a VLAN's gateway included. @throws KernelError */
 export function hasPorts(host: NetworkStack, bridge: Link): boolean {
   return listLinks(host, { masterIndex: bridge.index }).length > 0;
 }
