@@ -124,6 +124,15 @@ const bridgeWith = (...more: object[]): object => ({
 const subnetFile =
   "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n";
 
+/** The node's second interface, and a router on its segment. */
+async function secondInterface(node: TestNode): Promise<void> {
+  const router = await node.sandbox("router");
+  await node.exec(["ip", "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", router.name]);
+  await node.exec(["ip", "link", "set", "eth1", "up"]);
+  await router.exec(["ip", "link", "set", "eth0", "up"]);
+  await router.exec(["ip", "address", "add", "192.168.1.1/24", "dev", "eth0"]);
+}
+
 /** The whole life of an attachment, by the `plugins` of a suite. */
 async function runThrough(suite: Suite, plugins: Suite, example: Example): Promise<void> {
   await using node = await TestNode.create();
@@ -131,6 +140,7 @@ async function runThrough(suite: Suite, plugins: Suite, example: Example): Promi
   const sandbox = await node.sandbox();
   await cnitool.configure(example.file, example.config);
   await node.exec(["tee", "/run/flannel/subnet.env"], { stdin: subnetFile });
+  await secondInterface(node);
   const words = [example.network, sandbox.path];
 
   const described = `network ${example.network}, cniVersion ${example.cniVersion}\n`;
