@@ -106,6 +106,16 @@ const networks: readonly Network[] = [
     del: { wall: 0.4 },
   },
   {
+    title: "chain bridge + tuning",
+    types: ["bridge", "tuning"],
+    plugins: (node) => [
+      { type: "bridge", ipam: ipam(node, [four]) },
+      { type: "tuning", mtu: 1400, promisc: true, sysctl: { "net.ipv4.conf.IFNAME.arp_filter": "1" } },
+    ],
+    add: quick,
+    del: {},
+  },
+  {
     title: "chain loopback + bridge + portmap + firewall + tuning + bandwidth",
     types: ["loopback", "bridge", "portmap", "firewall", "tuning", "bandwidth"],
     // Each suite's own choice of backend, as most nodes have it.
