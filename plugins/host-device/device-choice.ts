@@ -93,10 +93,16 @@ export function findChosen(host: NetworkStack, choice: DeviceChoice): Link | und
   }
 }
 
-/** What is on top of hardware has its address: bridges, VLANs, bonds. */
+/** Several may have it: bridges and bonds take the address of a port, and VLANs that of the link below. The lowest is the device. */
 function findByAddress(host: NetworkStack, mac: string): Link | undefined {
   const found = listLinks(host).filter((link) => link.mac === mac);
-  return found.find((link) => link.kind === "") ?? found.at(0);
+  const hardware = found.find((link) => link.kind === "");
+  return hardware ?? found.find((link) => !found.some((other) => isAbove(link, other))) ?? found.at(0);
+}
+
+function isAbove(link: Link, other: Link): boolean {
+  if (other.masterIndex === link.index) return true;
+  return link.kind !== "veth" && link.linkNamespaceId === undefined && link.linkIndex === other.index;
 }
 
 function findInterface(host: NetworkStack, directory: string): Link | undefined {

@@ -1,0 +1,187 @@
+/** host-device: the host gets its device back as it was, whatever has happened meanwhile; and nothing is lost when something fails. */
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { engines } from "../helpers/engines.ts";
+import { addressesOn, dual, four } from "../helpers/interface-network.ts";
+import { TestNode } from "../helpers/node.ts";
+import type { Json } from "../helpers/plugin.ts";
+import { snapshot } from "../helpers/snapshot.ts";
+import { deviceNetwork, makeDevice, stateOf } from "./device.ts";
+
+async function nodeWithDevice(): Promise<TestNode> {
+  const node = await TestNode.create();
+  await makeDevice(node);
+  return node;
+}
+
+/** The records that a node has, and what was set aside. */
+async function recordsOf(node: TestNode): Promise<string[]> {
+  return (await readdir(join(node.directory, "state/var-lib-cni/host-device"))).filter((name) => name !== "lock");
+}
+
+async function isReserved(node: TestNode, address: string): Promise<boolean> {
+  return (await snapshot(node)).lines.some((line) => line.includes(`/testnet/${address} `));
+}
+
+/** What a container may do to a device that it has. */
+const spoil = [
+  "link set dev eth0 down",
+  "link set dev eth0 address 02:00:00:00:99:99 mtu 1300 txqueuelen 5 name mine promisc off",
+  "link property add dev mine altname minetoo",
+  "link set dev mine up",
+];
+
+describe.each(engines)("$name", (engine) => {
+  test("the device comes back as it was, whatever the container has done to it; with restoreAddresses, addresses and routes too", async () => {
+    await using node = await nodeWithDevice();
+    const before = await stateOf(node);
+    const network = deviceNetwork(node, engine, { restoreAddresses: true, ipam: dual });
+    const container = await network.container("container");
+    await network.add(container);
+    await container.sandbox.exec(["ip", "-batch", "-"], { stdin: `${spoil.join("\n")}\n` });
+    await network.del(container);
+    expect(await stateOf(node)).toEqual(before);
+    expect(await recordsOf(node)).toEqual([]);
+    expect(await isReserved(node, "10.22.0.2")).toBe(false);
+  });
+
+  test("without restoreAddresses all but addresses and routes comes back", async () => {
+    await using node = await nodeWithDevice();
+    const before = await stateOf(node);
+    const network = deviceNetwork(node, engine);
+    const container = await network.container("container");
+    await network.add(container);
+    await network.del(container);
+    expect(await stateOf(node)).toEqual({ ...before, addresses: [], routes: [] });
+  });
+
+  const failures = [
+    { what: "there is no such IPAM plugin", ipam: { type: "nosuchipam" }, text: /nosuchipam/ },
+    {
+      what: "a route leads nowhere",
+      ipam: { ...four, routes: [{ dst: "192.168.7.0/24", gw: "203.0.113.1" }] },
+      text: /192\.168\.7\.0/,
+    },
+  ];
+  test.each(failures)(
+    "an ADD that fails after the move gives the device back with all it had ($what)",
+    async ({ ipam, text }) => {
+      await using node = await nodeWithDevice();
+      const before = await stateOf(node);
+      const network = deviceNetwork(node, engine, { ipam });
+      const container = await network.container("container");
+      const error = (await network.addOne(0, container)).expectOrderlyFailure();
+      expect(`${error.msg} ${error.details}`).toMatch(text);
+      expect(await stateOf(node)).toEqual(before);
+      expect(await recordsOf(node)).toEqual([]);
+      expect(await isReserved(node, "10.22.0.2")).toBe(false);
+      expect(await container.sandbox.hasLink("eth0")).toBe(false);
+    },
+  );
+
+  test("while the host has given its name away, DEL leaves the device and its address alone, and can be repeated", async () => {
+    await using node = await nodeWithDevice();
+    const before = await stateOf(node);
+    const network = deviceNetwork(node, engine, { restoreAddresses: true, ipam: four });
+    const container = await network.container("container");
+    await network.add(container);
+    const inside = await stateOf(container.sandbox, "eth0");
+    await node.exec(["ip", "link", "add", "nic0", "type", "bridge"]);
+    (await network.delOne(0, container)).expectError(101, /another interface of that name.*\n?.*repeat the call/s);
+    expect(await stateOf(container.sandbox, "eth0")).toEqual(inside);
+    expect(await isReserved(node, "10.22.0.2")).toBe(true);
+    await network.check(container);
+    await node.exec(["ip", "link", "delete", "nic0"]);
+    await network.del(container);
+    expect(await stateOf(node)).toEqual(before);
+    expect(await isReserved(node, "10.22.0.2")).toBe(false);
+  });
+
+  test("a damaged record is set aside and the alias tells the name", async () => {
+    await using node = await nodeWithDevice();
+    const network = deviceNetwork(node, engine, { ipam: four });
+    const container = await network.container("container");
+    await network.add(container);
+    const [record = ""] = await recordsOf(node);
+    await writeFile(join(node.directory, "state/var-lib-cni/host-device", record), '{"format": "ferr');
+    const call = await network.delOne(0, container);
+    call.expectSuccess();
+    expect(call.stderr).toMatch(/set aside as .*damaged-/);
+    expect(await node.hasLink("nic0")).toBe(true);
+    expect(await recordsOf(node)).toEqual([`damaged-${record}`]);
+    expect(await isReserved(node, "10.22.0.2")).toBe(false);
+    await network.del(container);
+  });
+
+  test("a device whose master is gone comes back without it, and stderr says so", async () => {
+    await using node = await nodeWithDevice();
+    const before = await stateOf(node);
+    const network = deviceNetwork(node, engine, { restoreAddresses: true });
+    const container = await network.container("container");
+    await network.add(container);
+    await node.exec(["ip", "link", "delete", "br7"]);
+    const call = await network.delOne(0, container);
+    call.expectSuccess();
+    expect(call.stderr).toMatch(/nic0 does not get back its master br7/);
+    const { master: _, ...others } = before.link;
+    expect((await stateOf(node)).link).toMatchObject(others);
+  });
+
+  test("an alternative name that is CNI_IFNAME does not stand in the way, and comes back", async () => {
+    await using node = await nodeWithDevice();
+    await node.exec(["ip", "link", "property", "add", "dev", "nic0", "altname", "eth0"]);
+    const before = await stateOf(node);
+    const network = deviceNetwork(node, engine, { restoreAddresses: true, device: "eth0" });
+    const container = await network.container("container");
+    await network.add(container);
+    await network.del(container);
+    const after = await stateOf(node);
+    expect(after.link.altnames.toSorted()).toEqual(before.link.altnames.toSorted());
+    expect(after.link.ifname).toBe("nic0");
+  });
+
+  test("of two ADDs for one device at once one succeeds, and its DEL gives back what there was before both", async () => {
+    await using node = await nodeWithDevice();
+    const before = await stateOf(node);
+    const network = deviceNetwork(node, engine, { restoreAddresses: true, ipam: four });
+    const containers = [await network.container("one"), await network.container("two")];
+    const calls = await Promise.all(containers.map((container) => network.addOne(0, container)));
+    expect(calls.filter((call) => call.status === 0)).toHaveLength(1);
+    const loser = calls.find((call) => call.status !== 0);
+    loser?.expectError(101, /container (one|two) \(eth0, network testnet\) has it/);
+    for (const container of containers) await network.del(container);
+    expect(await stateOf(node)).toEqual(before);
+    expect(await recordsOf(node)).toEqual([]);
+  });
+
+  test("a device that somebody has put back and into service is left as it is", async () => {
+    await using node = await nodeWithDevice();
+    const network = deviceNetwork(node, engine);
+    const container = await network.container("container");
+    await network.add(container);
+    await container.sandbox.exec(["ip", "link", "set", "dev", "eth0", "netns", node.name, "name", "nic0"]);
+    await node.exec(["ip", "link", "set", "dev", "nic0", "alias", "rack-3/5", "mtu", "1350", "up"]);
+    await network.del(container);
+    expect((await stateOf(node)).link).toMatchObject({ mtu: 1350, ifalias: "rack-3/5" });
+    expect(await recordsOf(node)).toEqual([]);
+  });
+
+  test("IPv6 is off in the container where no IPv6 address was asked for, and on where one was", async () => {
+    await using node = await nodeWithDevice();
+    for (const { ipam, expected } of [
+      { ipam: four, expected: ["10.22.0.2/24"] },
+      { ipam: dual, expected: ["10.22.0.3/24", "2001:db8:22::2/64"] },
+    ]) {
+      const network = deviceNetwork(node, engine, { ipam });
+      const container = await network.container("container");
+      await network.add(container);
+      expect(await addressesOn(container.sandbox, "eth0")).toEqual(expected);
+      const [link] = await container.sandbox.ip("address", "show", "dev", "eth0");
+      const six = link?.["addr_info"].filter((each: Json) => each.family === "inet6");
+      expect(six.length > 0).toBe(expected.length === 2);
+      await network.del(container);
+      await container.sandbox.remove();
+    }
+  });
+});
