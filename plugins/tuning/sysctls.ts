@@ -78,7 +78,9 @@ function look(path: string): Seen {
   try {
     const value = readSysctl(undefined, path);
     return { there: value !== undefined, value };
-  } catch (_) {
+  } catch (error) {
+    // Some can only be written (net.ipv4.route.flush); one fails while it was never set (net.ipv6.conf.X.stable_secret).
+    if (!["EACCES", "EPERM", "EIO"].some((code) => isFileError(error, code))) throw error;
     return { there: true, value: undefined };
   }
 }
