@@ -215,6 +215,32 @@ case_gc() {
   nothing_left parent
 }
 
+# The n-th message to the kernel fails, or is the last: ADD leaves nothing, or DEL does.
+case_faults() {
+  wire; sandbox a
+  local config count n
+  config=$(network v vlan ",\"master\":\"parent\",\"vlanId\":100,\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$data\",\"subnet\":\"10.77.0.0/24\"}")
+  faulty() { CNI_COMMAND=ADD CNI_CONTAINERID=c-a CNI_NETNS=/run/netns/a CNI_IFNAME=eth0 strace -qqq -o "$data/trace" -e trace=sendto "$@" "$plugins/vlan" <<<"$config"; }
+  faulty >/dev/null || fail "ADD"
+  cni DEL vlan a "$config" || fail "DEL"
+  count=$(wc -l <"$data/trace")
+  [ "$count" -gt 5 ] || fail "only $count messages"
+  for ((n = 1; n <= count; n++)); do
+    if ! faulty -e inject=sendto:error=ENOMEM:when=$n >/dev/null; then
+      ! ip -n a link show eth0 2>/dev/null || fail "ADD failed at message $n of $count and left the interface"
+      [ "$(reservations v)" = 0 ] || fail "ADD failed at message $n of $count and left an address"
+    else
+      cni DEL vlan a "$config" || fail "DEL"
+    fi
+  done
+  for ((n = 1; n <= count; n += 2)); do
+    faulty -e inject=sendto:signal=KILL:when=$n >/dev/null 2>&1
+    cni DEL vlan a "$config" || fail "DEL after ADD was killed at message $n of $count"
+    ! ip -n a link show eth0 2>/dev/null || fail "the interface is left after ADD was killed at message $n of $count"
+    [ "$(reservations v)" = 0 ] || fail "an address is left after ADD was killed at message $n of $count"
+  done
+}
+
 report "vlan: two containers in two VLANs, tags seen on the wire, addresses announced" case_two_containers
 report "vlan: a VLAN that another container has is refused, saying so, and nothing is disturbed" case_same_id
 report "vlan: a name of the host's is no obstacle, one of the container's is, and DEL removes only VLANs" case_names
@@ -226,3 +252,4 @@ report "vlan: CHECK misses VLAN, parent, kind and that it is down" case_check
 report "vlan: one on another VLAN is on that, and not beside it" case_vlan_on_vlan
 report "vlan: IPv6 stays off where IPAM gives none (CVE-2024-32473's class)" case_six
 report "vlan: GC releases the address of a container that is gone" case_gc
+report "vlan: an ADD that fails at any message leaves nothing, and DEL removes what one that is killed leaves" case_faults
