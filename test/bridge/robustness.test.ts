@@ -2,7 +2,16 @@
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
 import { CallCounter, inject, steps } from "../helpers/faults.ts";
-import { addressesOn, bridgeNetwork, dual, expectAnswer, fixed, four, linkOf } from "../helpers/interface-network.ts";
+import {
+  addressesOn,
+  bridgeNetwork,
+  dual,
+  expectAnswer,
+  expectLifeWithoutIpv6,
+  fixed,
+  four,
+  linkOf,
+} from "../helpers/interface-network.ts";
 import { TestNode } from "../helpers/node.ts";
 import {
   advertisedPrefix,
@@ -119,14 +128,7 @@ describe.each(engines)("$name", (engine) => {
       macspoofchk: true,
       ipam: four,
     });
-    const container = await network.container("container");
-    for (const where of [node, container.sandbox]) {
-      await where.exec(["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]);
-    }
-    await network.add(container);
-    await expectAnswer(container.sandbox, "10.22.0.1");
-    await network.check(container);
-    await network.del(container);
+    await expectLifeWithoutIpv6(network);
     expect(await hostEnds(node)).toBe(0);
   });
 

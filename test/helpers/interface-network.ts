@@ -50,3 +50,15 @@ export async function linkOf(where: Namespace, name: string): Promise<Json> {
   const [link] = await where.ip("-d", "link", "show", "dev", name);
   return link;
 }
+
+/** ADD, an answer from the gateway 10.22.0.1, CHECK and DEL where IPv6 is switched off on the node and in the sandbox. */
+export async function expectLifeWithoutIpv6(network: TestNetwork): Promise<void> {
+  const container = await network.container("container");
+  for (const where of [network.node, container.sandbox]) {
+    await where.exec(["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]);
+  }
+  await network.add(container);
+  await expectAnswer(container.sandbox, "10.22.0.1");
+  await network.check(container);
+  await network.del(container);
+}

@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Capture } from "../helpers/capture.ts";
 import { engines, reference, referenceMissing } from "../helpers/engines.ts";
-import { addressesOn, dual, expectAnswer, fixed, four, linkOf, ptpNetwork } from "../helpers/interface-network.ts";
+import {
+  addressesOn,
+  dual,
+  expectAnswer,
+  expectLifeWithoutIpv6,
+  fixed,
+  four,
+  linkOf,
+  ptpNetwork,
+} from "../helpers/interface-network.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
 import { advertiseRouter, believesAdvertisement } from "../helpers/router-advertisement.ts";
@@ -229,14 +238,7 @@ describe.each(engines)("$name", (engine) => {
   test("with IPv6 switched off, an IPv4 network works whole", async () => {
     await using node = await TestNode.create();
     const network = ptpNetwork(node, engine, { ipMasq: true, ipam: four });
-    const container = await network.container("container");
-    for (const where of [node, container.sandbox]) {
-      await where.exec(["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]);
-    }
-    await network.add(container);
-    await expectAnswer(container.sandbox, "10.22.0.1");
-    await network.check(container);
-    await network.del(container);
+    await expectLifeWithoutIpv6(network);
     expect((await node.ip("link")).length).toBe(1);
   });
 
