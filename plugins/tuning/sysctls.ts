@@ -80,7 +80,7 @@ function look(path: string): Seen {
     return { there: value !== undefined, value };
   } catch (error) {
     // Some can only be written (net.ipv4.route.flush); one fails while it was never set (net.ipv6.conf.X.stable_secret).
-    if (!["EACCES", "EPERM", "EIO"].some((code) => isFileError(error, code))) throw error;
+    if (!isFileError(error, "EACCES") && !isFileError(error, "EPERM") && !isFileError(error, "EIO")) throw error;
     return { there: true, value: undefined };
   }
 }
