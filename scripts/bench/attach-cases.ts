@@ -7,6 +7,8 @@ interface Network {
   readonly title: string;
   /** Whether the node has an interface `uplink` that leads to a host outside. */
   readonly uplink?: true;
+  /** Whether the node has devices `nic8080`, `nic8081`… to give away, one for each host port. */
+  readonly devices?: true;
   readonly plugins: (node: BenchNode, hostPort: number) => readonly PluginConfig[];
   /** What they delegate to is not named here: each suite has host-local. */
   readonly types: readonly string[];
@@ -95,6 +97,14 @@ const networks: readonly Network[] = [
     uplink: true,
     types: ["macvlan"],
     plugins: () => [{ type: "macvlan", master: "uplink" }],
+    add: quick,
+    del: {},
+  },
+  {
+    title: "host-device, IPv4",
+    devices: true,
+    types: ["host-device"],
+    plugins: (node, hostPort) => [{ type: "host-device", device: `nic${hostPort}`, ipam: ipam(node, [four]) }],
     add: quick,
     del: {},
   },
@@ -190,6 +200,7 @@ function delAll(node: BenchNode, plugins: readonly PluginConfig[], container: Co
 /** Another container stays attached throughout, as on any node in use: bridge, sets and chains are there already. */
 async function prepareNetwork(node: BenchNode, network: Network): Promise<Course> {
   if (network.uplink === true) node.outside();
+  if (network.devices === true) node.devices(["nic8080", "nic8081"]);
   addAll(node, network.plugins(node, 8081), node.container("resident"));
   const plugins = network.plugins(node, 8080);
   const container = node.container("measured");

@@ -96,6 +96,11 @@ export class BenchNode {
     return name;
   }
 
+  /** Links that can be given to containers, each with a cable to nowhere. */
+  devices(names: readonly string[]): void {
+    for (const name of names) ip(["-n", this.name, "link", "add", name, "type", "veth", "peer", "name", `${name}-far`]);
+  }
+
   /** One call as a runtime makes it. @throws Error when the plugin fails, with its words */
   call(config: PluginConfig, verb: Verb, container?: Container, ifName = "eth0"): PluginOutcome {
     const { argv, environment, stdin } = this.commandLine(config, verb, container, ifName);
