@@ -59,14 +59,11 @@ case_vlan_gateway() {
   sandbox a b
   local config one two gateway
   config=$(network gate bridge ",\"vlan\":100,\"isDefaultGateway\":true,\"ipMasq\":true,$(ipam 10.5.0.0/24 fd00:5::/64)")
-  one=$(cni ADD bridge a "$config") || fail "$one"
-  two=$(cni ADD bridge b "$config") || fail "$two"
+  both_live bridge "$config" 10.5.0.1 fd00:5::1 10.5.0.3
   grep -q '"name": "cni0.100"' <<<"$one" || fail "the result lacks the gateway's interface: $one"
-  for address in 10.5.0.1 fd00:5::1 10.5.0.3; do answers a $address || fail "no answer from $address"; done
   gateway=$(ip -o link show cni0.100 | grep -o '@veth[0-9a-f]*' | tr -d @)
   vlans_are "$gateway" "100 PVID Egress Untagged"
   [ "$(cat /proc/sys/net/ipv6/conf/cni0.100/accept_ra)" = 0 ] || fail "the gateway believes router advertisements"
-  check bridge a "$config" "$one" || fail "CHECK"
   ip addr delete 10.5.0.1/24 dev cni0.100
   check bridge a "$config" "$one" | grep -q '10.5.0.1/24 is missing on cni0.100' || fail "CHECK does not miss the gateway's address"
   cni DEL bridge a "$config" && cni DEL bridge b "$config" || fail "DEL"

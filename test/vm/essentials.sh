@@ -16,10 +16,7 @@ case_bridge() {
   sandbox a b
   local config one two
   config=$(network net bridge ",\"isDefaultGateway\":true,\"ipMasq\":true,\"macspoofchk\":true,\"hairpinMode\":true,$(ipam 10.1.0.0/24 fd00:1::/64)")
-  one=$(cni ADD bridge a "$config") || fail "$one"
-  two=$(cni ADD bridge b "$config") || fail "$two"
-  for address in 10.1.0.1 fd00:1::1 10.1.0.3 fd00:1::3; do answers a $address || fail "no answer from $address"; done
-  check bridge a "$config" "$one" || fail "CHECK"
+  both_live bridge "$config" 10.1.0.1 fd00:1::1 10.1.0.3 fd00:1::3
   cni DEL bridge a "$config" || fail "DEL"
   ip netns delete b
   cni DEL bridge b "$config" || fail "DEL without sandbox"
@@ -40,10 +37,7 @@ case_ptp() {
   sandbox a b
   local config one two
   config=$(network net ptp ",\"ipMasq\":true,$(ipam 10.2.0.0/24 fd00:2::/64)")
-  one=$(cni ADD ptp a "$config") || fail "$one"
-  two=$(cni ADD ptp b "$config") || fail "$two"
-  for address in 10.2.0.1 fd00:2::1 10.2.0.3 fd00:2::3; do answers a $address || fail "no answer from $address"; done
-  check ptp a "$config" "$one" || fail "CHECK"
+  both_live ptp "$config" 10.2.0.1 fd00:2::1 10.2.0.3 fd00:2::3
   cni DEL ptp a "$config" && cni DEL ptp b "$config" || fail "DEL"
   nothing_left
 }

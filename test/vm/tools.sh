@@ -43,6 +43,15 @@ check() { cni CHECK "$1" "$2" "${3%\}},\"prevResult\":$4}"; }
 
 answers() { ip netns exec "$1" ping -c1 -W3 "$2" >/dev/null; }
 
+# PLUGIN CONFIGURATION ADDRESS…: ADD in sandboxes a and b, with the results in `one` and `two`; every address answers a; CHECK agrees
+both_live() {
+  local plugin=$1 config=$2 address; shift 2
+  one=$(cni ADD "$plugin" a "$config") || fail "$one"
+  two=$(cni ADD "$plugin" b "$config") || fail "$two"
+  for address in "$@"; do answers a "$address" || fail "no answer from $address"; done
+  check "$plugin" a "$config" "$one" || fail "CHECK"
+}
+
 # [LINK…]: no link but these, lo and cni0, and no rule
 nothing_left() {
   local links; links=$(ls /sys/class/net | grep -vx "$(printf '%s\n' lo cni0 bonding_masters "$@")")
