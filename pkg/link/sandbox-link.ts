@@ -79,7 +79,7 @@ function existsElsewhere(what: string): CniError {
   return new CniError(
     ErrorCode.Taken,
     `${what} exists already, in another namespace perhaps: the kernel has each once, wherever it is`,
-    "find it: ip -d link show type vlan; ip -all netns exec ip -d link show type vlan",
+    "find it: ip -d link show type vlan; ip -all netns exec ip -d link show type vlan. Of a container that has just ended it goes in a moment",
   );
 }
 

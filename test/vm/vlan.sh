@@ -204,6 +204,19 @@ case_six() {
   [ "$(ip netns exec b cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6)" = 0 ] || fail "IPv6 is off"
 }
 
+# The reference drops what IPAM says.
+case_dns() {
+  wire; sandbox a b
+  local config result ipam
+  ipam='"ipam":{"type":"static","addresses":[{"address":"10.100.0.9/24"}],"dns":{"nameservers":["192.0.2.53"]}}'
+  config=$(network v vlan ",\"master\":\"parent\",\"vlanId\":100,$ipam")
+  result=$(cni ADD vlan a "$config") || fail "$result"
+  grep -q 192.0.2.53 <<<"$result" || fail "IPAM's dns is not in the result: $result"
+  config=$(network v vlan ",\"master\":\"parent\",\"vlanId\":200,\"dns\":{\"domain\":\"b.example\"},$ipam")
+  result=$(cni ADD vlan b "$config") || fail "$result"
+  grep -q b.example <<<"$result" && ! grep -q 192.0.2.53 <<<"$result" || fail "the configuration's dns does not replace it: $result"
+}
+
 case_gc() {
   wire; sandbox a b
   local config
@@ -251,5 +264,6 @@ report "vlan with the parent in the container; DEL without the namespace" case_i
 report "vlan: CHECK misses VLAN, parent, kind and that it is down" case_check
 report "vlan: one on another VLAN is on that, and not beside it" case_vlan_on_vlan
 report "vlan: IPv6 stays off where IPAM gives none (CVE-2024-32473's class)" case_six
+report "vlan: IPAM's dns is kept, unless the configuration has its own" case_dns
 report "vlan: GC releases the address of a container that is gone" case_gc
 report "vlan: an ADD that fails at any message leaves nothing, and DEL removes what one that is killed leaves" case_faults
