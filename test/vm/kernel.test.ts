@@ -5,19 +5,21 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { runCommand } from "../helpers/command.ts";
 import { engines } from "../helpers/engines.ts";
+import { otherKernel } from "../helpers/kernel.ts";
 import { bootCommand, boots } from "./case-files.ts";
 
 const BOOT_TIMEOUT_MS = 900_000;
 const suite = engines.find((each) => each.name === "native");
 const reason = process.env["FERRULE_KERNEL_MISSING"] ?? (suite === undefined ? "native is not tested" : undefined);
 
-describe.skipIf(reason !== undefined)(`under Linux 6.1${reason === undefined ? "" : ` (skipped: ${reason})`}`, () => {
+const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
+describe.skipIf(reason !== undefined)(`under the kernel of Debian ${otherKernel}${skipped}`, () => {
   describe.each(boots())("booted with '$words'", (boot) => {
     let lines: readonly string[] = [];
     let machine = "";
 
     beforeAll(async () => {
-      const outcome = await runCommand(bootCommand("bookworm", BOOT_TIMEOUT_MS / 1000, boot, suite?.directory ?? ""));
+      const outcome = await runCommand(bootCommand(otherKernel, BOOT_TIMEOUT_MS / 1000, boot, suite?.directory ?? ""));
       lines = outcome.stdout.split("\n");
       machine = `status ${outcome.status}\n${outcome.stdout}\n${outcome.stderr}`;
     }, BOOT_TIMEOUT_MS + 10_000);
