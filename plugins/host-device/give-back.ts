@@ -30,7 +30,7 @@ export function giveBack(
   departure: Departure,
   warn: (line: string) => void,
 ): Outcome {
-  const back = findOnHost(host, state) ?? bringOut(host, given, state) ?? awaitIfGone(host, given, state);
+  const back = bringOut(host, given, state) ?? findOnHost(host, state) ?? awaitIfGone(host, given, state);
   departure.hasLeft = true;
   if (back === undefined) return isHardware(state) ? "away" : "lost";
   restoreDevice(host, back, state, withAddresses, warn);
@@ -53,7 +53,7 @@ function awaitIfGone(host: NetworkStack, given: NetworkStack | undefined, state:
   const isThere = withContainer(
     given,
     state,
-    (container: NetworkStack | undefined): boolean => container?.namespace?.identity() === state.namespace,
+    (container: NetworkStack | undefined): boolean => container !== undefined,
   );
   return isThere ? undefined : awaitReturn(host, state);
 }

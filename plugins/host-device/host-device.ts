@@ -13,6 +13,7 @@ import { bringUpWithoutAddresses, prepareSharedSegment } from "../../pkg/ipam-cl
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { announceAddresses } from "../../pkg/link/announce.ts";
 import type { Link } from "../../pkg/netlink/link.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import {
   type Add,
   type Check,
@@ -32,6 +33,7 @@ import { adoptUnrecorded, Departure, findUnrecorded, giveBack, giveBackUnrecorde
 import { requireAvailable } from "./readiness.ts";
 import { DeviceRecords } from "./records.ts";
 import { type TakenDevice, takeBack, takeDevice } from "./take-device.ts";
+import { isInContainer } from "./whereabouts.ts";
 
 export function hostDevice(): Plugin {
   return definePlugin({
@@ -106,7 +108,7 @@ function giveBackOf(call: Del<HostDeviceConfig>, departure: Departure): void {
   const records = new DeviceRecords(warn);
   records.exclusively(false, (): void => {
     const state = records.find(attachment);
-    if (state === undefined) giveBackWithoutRecord(call, departure);
+    if (state === undefined) giveBackWithoutRecord(call, records, departure);
     else settle(records, state, giveBack(host, sandbox.find(), state, state.restoresAddresses, departure, warn), warn);
     records.removeUnfinished(attachment);
   });
@@ -125,11 +127,11 @@ function settle(records: DeviceRecords, state: FormerState, outcome: string, war
 }
 
 /** The reference suite keeps none: what the kernel says must do. A device that a program drives was never moved. */
-function giveBackWithoutRecord(call: Del<HostDeviceConfig>, departure: Departure): void {
+function giveBackWithoutRecord(call: Del<HostDeviceConfig>, records: DeviceRecords, departure: Departure): void {
   const { config, attachment, host, sandbox, warn } = call;
   const container = isProgramDriven(config) ? undefined : sandbox.find();
   const found = container === undefined ? undefined : findUnrecorded(container, attachment.ifName, config.device);
-  if (container !== undefined && found !== undefined) {
+  if (container !== undefined && found !== undefined && !isOfAnother(container, found.link, records)) {
     giveBackUnrecorded(host, container, found);
     departure.hasLeft = true;
     warn(
@@ -139,6 +141,12 @@ function giveBackWithoutRecord(call: Del<HostDeviceConfig>, departure: Departure
   }
   departure.hasLeft = true;
   adoptUnrecorded(host, config.device, attachment.ifName);
+}
+
+/** Whether the namespace at CNI_NETNS is another container's by now, which has got the device there. */
+function isOfAnother(container: NetworkStack, link: Link, records: DeviceRecords): boolean {
+  const namespace = container.namespace?.identity() ?? "";
+  return records.all().some((state) => state.namespace === namespace && isInContainer(link, state));
 }
 
 /** Whatever is wrong with the configuration by now is no matter for DEL. */

@@ -32,7 +32,8 @@ export function restoreDevice(
   // Somebody has put it into service again, and knows why it is as it is.
   const isInService = link.up && link.alias === state.alias;
   if (!isInService) restoreSettings(host, link, state, steps);
-  restoreAlternativeNames(host, link, state, steps);
+  if (!isInService) removeOtherNames(host, link, state, steps);
+  addMissingNames(host, link, state, steps);
   if (withAddresses && !isInService) restoreAddresses(host, link, state, steps);
   steps.finish();
   // Last: until then the alias tells whose name it is, and that it is not done yet.
@@ -138,11 +139,15 @@ function masterOf(host: NetworkStack, link: Link, state: FormerState, steps: Ste
   return master === undefined || master.index === link.masterIndex ? undefined : master.index;
 }
 
-function restoreAlternativeNames(host: NetworkStack, link: Link, state: FormerState, steps: Steps): void {
+/** What the container has called it besides. */
+function removeOtherNames(host: NetworkStack, link: Link, state: FormerState, steps: Steps): void {
   for (const name of link.alternativeNames) {
     if (state.alternativeNames.includes(name)) continue;
     steps.attempt(`its names: ${name} is none`, () => removeAlternativeName(host, link, name));
   }
+}
+
+function addMissingNames(host: NetworkStack, link: Link, state: FormerState, steps: Steps): void {
   for (const name of state.alternativeNames) {
     if (link.alternativeNames.includes(name)) continue;
     steps.attempt(`alternative name ${name}`, () => addAlternativeName(host, link, name));

@@ -6,7 +6,7 @@ import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import { defaultRoutes } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Add } from "../../pkg/skel/plugin.ts";
-import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
+import { CniError, ErrorCode, invalidConfig, messageOf } from "../../spec/errors.ts";
 import type { HostDeviceConfig } from "./config.ts";
 import { choiceWords, type DeviceChoice, findChosen, isLoopback, meansFormer, notFound } from "./device-choice.ts";
 import { type FormerState, readState } from "./former-state.ts";
@@ -48,13 +48,20 @@ function freeName(call: Add<HostDeviceConfig>, records: DeviceRecords): void {
   takeBack(call, state);
 }
 
-/** Devices that the kernel or others have put back on the host, and whose DEL never came: restored, and free for this ADD. */
+/**
+ * Devices that the kernel or others have put back on the host, and whose DEL never came: restored, and free for this ADD. That one of them
+ * cannot be is no matter of this ADD's, unless it is the one that is asked for, which then is not found.
+ */
 function settleReturned(host: NetworkStack, records: DeviceRecords, warn: (line: string) => void): void {
   for (const state of records.all()) {
     const link = findOnHost(host, state);
     if (link === undefined) continue;
-    restoreDevice(host, link, state, state.restoresAddresses, warn);
-    records.remove(state.attachment);
+    try {
+      restoreDevice(host, link, state, state.restoresAddresses, warn);
+      records.remove(state.attachment);
+    } catch (error) {
+      warn(`host-device: ${link.name}, once ${state.name}, is not restored: ${messageOf(error)}`);
+    }
   }
 }
 

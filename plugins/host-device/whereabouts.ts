@@ -1,5 +1,5 @@
 /** Where a device is now that was given to a container: there, back on the host by the kernel's own doing, or nowhere to be seen. */
-import { type Link, listLinks } from "../../pkg/netlink/link.ts";
+import { findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { waitForNewLink } from "../../pkg/netlink/wait.ts";
 import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
@@ -40,13 +40,17 @@ export function findOnHost(host: NetworkStack, state: FormerState): Link | undef
   return listLinks(host).find((link) => isOnHost(link, state));
 }
 
-/** The device in the container; one under CNI_IFNAME before others. */
+/** The device in the container: mostly under CNI_IFNAME, or under whatever name the container has given it. */
 export function findInContainer(container: NetworkStack, state: FormerState): Link | undefined {
-  const all = listLinks(container).filter((link) => isInContainer(link, state));
-  return all.find((link) => link.name === state.attachment.ifName) ?? all.at(0);
+  const named = findLink(container, state.attachment.ifName);
+  if (named !== undefined && isInContainer(named, state)) return named;
+  return listLinks(container).find((link) => isInContainer(link, state));
 }
 
-/** Runs `action` with the namespace that the device went to, as far as that can still be reached. */
+/**
+ * Runs `action` with the namespace that the device went to, `undefined` where that cannot be reached any more. The one that the runtime
+ * names may be another by now, at the same path: what is in that belongs to others.
+ */
 export function withContainer<T>(
   given: NetworkStack | undefined,
   state: FormerState,
@@ -55,10 +59,9 @@ export function withContainer<T>(
   if (given?.namespace?.identity() === state.namespace) return action(given);
   // By another path, or without any: the runtime gives none when it takes the container for dead, and GC has none.
   const recorded = state.namespacePath === "" ? undefined : NetworkNamespace.find(state.namespacePath);
-  if (recorded === undefined) return action(given);
+  if (recorded === undefined) return action(undefined);
   try {
-    if (recorded.identity() !== state.namespace) return action(given);
-    return within(recorded, action);
+    return recorded.identity() === state.namespace ? within(recorded, action) : action(undefined);
   } finally {
     recorded.close();
   }

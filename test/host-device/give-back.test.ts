@@ -167,6 +167,37 @@ describe.each(engines)("$name", (engine) => {
     expect(await recordsOf(node)).toEqual([]);
   });
 
+  test("a late DEL does not take the device from another container, which has got it in a namespace at the same path", async () => {
+    await using node = await nodeWithDevice();
+    const network = deviceNetwork(node, engine);
+    const late = await network.container("late");
+    const next = await network.container("next", "eth0", late.sandbox);
+    await network.add(late);
+    await network.del(late);
+    await network.add(next);
+    const inside = await stateOf(next.sandbox, "eth0");
+    await network.del(late);
+    expect(await stateOf(next.sandbox, "eth0")).toEqual(inside);
+    await network.check(next);
+  });
+
+  test("a stray device whose name is taken does not keep another from being given", async () => {
+    await using node = await nodeWithDevice();
+    await node.exec(["ip", "link", "add", "nic1", "type", "veth", "peer", "name", "cable1"]);
+    const network = deviceNetwork(node, engine);
+    const container = await network.container("container");
+    await network.add(container);
+    await container.sandbox.exec(["ip", "link", "set", "dev", "eth0", "netns", node.name, "name", "dev7"]);
+    await node.exec(["ip", "link", "add", "nic0", "type", "bridge"]);
+    const other = deviceNetwork(node, engine, { device: "nic1" });
+    const call = await other.addOne(0, await other.container("other"));
+    call.expectSuccess();
+    expect(call.stderr).toMatch(/dev7, once nic0, is not restored: .*another interface of that name/);
+    await node.exec(["ip", "link", "delete", "nic0"]);
+    await network.del(container);
+    expect((await stateOf(node)).link).toMatchObject({ mtu: 1400, master: "br7", ifalias: "rack-3/5" });
+  });
+
   test("IPv6 is off in the container where no IPv6 address was asked for, and on where one was", async () => {
     await using node = await nodeWithDevice();
     for (const { ipam, expected } of [
