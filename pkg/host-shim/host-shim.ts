@@ -35,13 +35,16 @@ const LOCK = "/proc/thread-self/ns/net";
 export interface ShimClient {
   readonly stack: NetworkStack;
   readonly link: Link;
-  readonly addresses: readonly Address[];
+  /** With the lengths of their subnets. */
+  readonly addresses: readonly Prefix[];
 }
 
 /** One address of a container, and the host's that it is reached from. */
 interface Way {
   readonly address: Address;
   readonly source: Address;
+  /** Whether the container has it in its subnet; else it needs a route there. */
+  readonly isNear: boolean;
 }
 
 /**
@@ -63,10 +66,18 @@ export function connectHost(
     const withSix = ways.some((way) => way.address.family === 6);
     const shim = ensureShim(host, attachment.network, parent, withSix);
     for (const way of ways) addRoute(host, routeOf(way, shim, attachment), "replace");
-    for (const { source } of ways) setNeighbour(client.stack, client.link, source, shim.mac);
+    for (const way of ways) showShim(client, way, shim);
   } finally {
     lock.release();
   }
+}
+
+/** The container's side: where the host's address is, and that it is on the link. */
+function showShim({ stack, link }: ShimClient, { address, source, isNear }: Way, shim: Link): void {
+  setNeighbour(stack, link, source, shim.mac);
+  if (isNear) return;
+  const route = { destination: Prefix.host(source), linkIndex: link.index, scope: SCOPE_LINK, source: address };
+  addRoute(stack, route, "replace");
 }
 
 /** Whose it is, metric and protocol tell. */
@@ -142,9 +153,18 @@ export function verifyHostWay(host: NetworkStack, attachment: Attachment, client
     const route = routes.find((each): boolean => each.destination.equals(destination));
     if (route === undefined) throw drift(`route ${destination.toString()} dev ${shim.name} is missing on the host`);
     const source = route.source ?? way.source;
-    if (known.some((each) => each.address.equals(source) && each.mac === shim.mac)) continue;
-    throw drift(`the container does not know that the host's address ${source.toString()} is at ${shim.mac}`);
+    if (!known.some((each) => each.address.equals(source) && each.mac === shim.mac)) {
+      throw drift(`the container does not know that the host's address ${source.toString()} is at ${shim.mac}`);
+    }
+    if (!way.isNear && source.equals(way.source)) verifyRouteBack(client, source);
   }
+}
+
+function verifyRouteBack({ stack, link }: ShimClient, source: Address): void {
+  const destination = Prefix.host(source);
+  const routes = listRoutes(stack, { family: source.family, linkIndex: link.index });
+  if (routes.some((each) => each.destination.equals(destination))) return;
+  throw drift(`route ${destination.toString()} dev ${link.name} is missing in the container`);
 }
 
 /** STATUS: whether the parent has an address to reach containers from. @throws CniError 50 */
@@ -169,12 +189,14 @@ function usableAddresses(host: NetworkStack, parent: Link): LinkAddress[] {
 }
 
 /** For each address the host's that is nearest: of the same subnet, or else the first of the family; none, no way. */
-function waysTo(addresses: readonly Address[], candidates: readonly LinkAddress[]): Way[] {
+function waysTo(addresses: readonly Prefix[], candidates: readonly LinkAddress[]): Way[] {
   const ways: Way[] = [];
-  for (const address of addresses) {
-    const ofFamily = candidates.filter((each): boolean => each.prefix.family === address.family);
-    const nearest = ofFamily.find((each): boolean => each.prefix.contains(address)) ?? ofFamily.at(0);
-    if (nearest !== undefined) ways.push({ address, source: nearest.prefix.address });
+  for (const own of addresses) {
+    const ofFamily = candidates.filter((each): boolean => each.prefix.family === own.family);
+    const nearest = ofFamily.find((each): boolean => own.contains(each.prefix.address)) ?? ofFamily.at(0);
+    if (nearest === undefined) continue;
+    const source = nearest.prefix.address;
+    ways.push({ address: own.address, source, isNear: own.contains(source) });
   }
   return ways;
 }

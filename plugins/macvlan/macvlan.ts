@@ -13,7 +13,7 @@ import {
   type ShimClient,
   verifyHostWay,
 } from "../../pkg/host-shim/host-shim.ts";
-import type { Address } from "../../pkg/ip/address.ts";
+import type { Prefix } from "../../pkg/ip/prefix.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { connectToSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
@@ -68,9 +68,9 @@ function add(call: Add<MacvlanConfig>): Result {
 
 /** The result may have other plugins' interfaces too. */
 function clientOf(sandbox: Sandbox, link: Link, result: Result): ShimClient {
-  const addresses: Address[] = [];
+  const addresses: Prefix[] = [];
   for (const { address, interface: index } of result.ips) {
-    if (index === undefined || result.interfaces.at(index)?.name === link.name) addresses.push(address.address);
+    if (index === undefined || result.interfaces.at(index)?.name === link.name) addresses.push(address);
   }
   return { stack: sandbox.stack, link, addresses };
 }
