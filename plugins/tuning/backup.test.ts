@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Backup, formatBackup, isOutlived, mergeBackups, parseBackup } from "./backup.ts";
+import { type Backup, formatBackup, isOfNamespace, isOutlived, mergeBackups, parseBackup } from "./backup.ts";
 
 const nothing = {
   mac: undefined,
@@ -79,4 +79,10 @@ test("a record of another namespace is outlived; one that names none is not", ()
   expect(isOutlived(full, "4:4026532324 /run/netns/s")).toBe(false);
   expect(isOutlived(full, "4:4026532324 /run/netns/t")).toBe(true);
   expect(isOutlived({ ...full, sandbox: "" }, "4:4026532324 /run/netns/t")).toBe(false);
+});
+
+test("on DEL it is the namespace that counts, not the path", () => {
+  expect(isOfNamespace(full, "4:4026532324")).toBe(true);
+  expect(isOfNamespace(full, "4:402653232")).toBe(false);
+  expect(isOfNamespace({ ...full, sandbox: "" }, "4:4026532324")).toBe(true);
 });

@@ -150,3 +150,8 @@ export function mergeBackups(earlier: Backup, later: Backup): Backup {
 export function isOutlived(backup: Backup, sandbox: string): boolean {
   return backup.sandbox !== "" && sandbox !== "" && backup.sandbox !== sandbox;
 }
+
+/** Whether a record's values are of the namespace with this identity, whatever path leads there now. */
+export function isOfNamespace(backup: Backup, identity: string): boolean {
+  return backup.sandbox === "" || backup.sandbox.startsWith(`${identity} `);
+}

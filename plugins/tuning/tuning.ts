@@ -25,7 +25,7 @@ import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts"
 import type { NetworkConfig } from "../../spec/network-config.ts";
 import type { Interface, Result } from "../../spec/result.ts";
 import { requireAllowed } from "./allow-list.ts";
-import { type Backup, isOutlived, type LinkValues, mergeBackups, type SysctlChange } from "./backup.ts";
+import { type Backup, isOfNamespace, isOutlived, type LinkValues, mergeBackups, type SysctlChange } from "./backup.ts";
 import { BackupFile } from "./backup-file.ts";
 import { config, type TuningConfig } from "./config.ts";
 import { duplicateKey } from "./duplicate-keys.ts";
@@ -49,14 +49,15 @@ function add({ config, network, attachment, environment, sandbox, prevResult, un
   const { parameters, values } = wantedOf(config, network, attachment.ifName, environment);
   if (parameters.length === 0 && isEmpty(values)) return result;
   requireAllowed(keysOf(parameters), ErrorCode.Io);
-  const link = requireLink(sandbox.stack, attachment.ifName);
-  requireFittingMac(link, values.mac);
+  // Sysctls alone are also set where the kernel has no interface, as for DPDK.
+  const link = isEmpty(values) ? undefined : requireLink(sandbox.stack, attachment.ifName);
+  if (link !== undefined) requireFittingMac(link, values.mac);
 
   const namespace = namespaceOf(sandbox.stack);
   const former: Backup = {
     owner: attachment.tag,
     sandbox: `${namespace.identity()} ${sandbox.path}`,
-    link: readFormerValues(link, values),
+    link: link === undefined ? values : readFormerValues(link, values),
     sysctls: readFormer(namespace, parameters),
   };
   const file = BackupFile.of(config.dataDir, attachment, warn);
@@ -65,11 +66,11 @@ function add({ config, network, attachment, environment, sandbox, prevResult, un
   const isSameLife = earlier !== undefined && !isOutlived(earlier, former.sandbox);
   file.write(isSameLife ? mergeBackups(earlier, former) : former);
 
-  undo.push(`set back ${link.name}`, () => restore(sandbox.stack, link.name, former, warn));
+  undo.push(`set back ${attachment.ifName}`, () => restore(sandbox.stack, attachment.ifName, former, warn));
   // The MTU resets sysctls of IPv6, so that these come after.
-  setValues(sandbox.stack, link, values);
+  if (link !== undefined) setValues(sandbox.stack, link, values);
   writeParameters(namespace, parameters);
-  return isEmpty(values) ? result : retell(result, requireLink(sandbox.stack, attachment.ifName), values);
+  return link === undefined ? result : retell(result, requireLink(sandbox.stack, link.name), values);
 }
 
 interface Wanted {
@@ -154,8 +155,7 @@ function del({ config, attachment, sandbox, teardown, warn }: Del<TuningConfig>)
     const backup = file.read();
     const stack = backup === undefined ? undefined : sandbox.find();
     if (backup !== undefined && stack !== undefined) {
-      const here = `${namespaceOf(stack).identity()} ${sandbox.path}`;
-      if (!isOutlived(backup, here)) {
+      if (isOfNamespace(backup, namespaceOf(stack).identity())) {
         const left = backup.sysctls.length === 0 ? backup : handOver(backup, file, config.dataDir, attachment, warn);
         restore(stack, attachment.ifName, left, warn);
       }
@@ -210,9 +210,9 @@ function inherit(later: readonly SysctlChange[], earlier: readonly SysctlChange[
 function check({ config, network, attachment, environment, sandbox, prevResult }: Check<TuningConfig>): void {
   requireCheckedResult(prevResult, "tuning");
   const { parameters, values } = wantedOf(config, network, attachment.ifName, environment);
-  const link = findLink(sandbox.stack, attachment.ifName);
-  if (link === undefined) throw drift(`interface ${attachment.ifName} is missing in the container`);
-  verifyValues(link, values);
+  const link = isEmpty(values) ? undefined : findLink(sandbox.stack, attachment.ifName);
+  if (link !== undefined) verifyValues(link, values);
+  else if (!isEmpty(values)) throw drift(`interface ${attachment.ifName} is missing in the container`);
   verifyParameters(namespaceOf(sandbox.stack), parameters);
 }
 

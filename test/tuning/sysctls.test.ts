@@ -91,6 +91,19 @@ describe.each(engines)("$name", (suite) => {
     expect(call.stderr).toBe("");
   });
 
+  test("they need no interface, and DEL finds the namespace by another path", async () => {
+    await using node = await TestNode.create();
+    const network = tunedNetwork(node, suite, { sysctl: { "net.core.somaxconn": "500" } });
+    const container = await network.container("container");
+    const former = await sysctl(container, SOMAXCONN);
+    container.result = { cniVersion: "1.1.0" };
+    expect((await network.addOne(TUNING, container)).expectSuccess()).toEqual({ cniVersion: "1.1.0" });
+    (await network.checkOne(TUNING, container)).expectSuccess();
+    const netns = container.sandbox.path.replace("/netns/", "/./netns/");
+    (await network.delOne(TUNING, container, { netns })).expectSuccess();
+    expect(await sysctl(container, SOMAXCONN)).toBe(former);
+  });
+
   test("with the MTU they are both as configured, and both set back", async () => {
     await using node = await TestNode.create();
     const network = tunedNetwork(node, suite, { mtu: 1400, sysctl: { "net.ipv6.conf.IFNAME.mtu": "1300" } });
