@@ -123,7 +123,7 @@ test("a call has the ADD's configuration with what the runtime passes now", () =
 const ORIGINAL = `{"cniVersion":"0.4.0","ipMasq":false,"ipam":{"routes":[{"dst":"10.244.0.0/16"}],"subnet":"10.244.1.0/24","type":"host-local"},"isGateway":true,"mtu":1450,"name":"n","type":"bridge"}`;
 
 test("the original's record is read; its owner is the file's name and the network", () => {
-  const remembered = parseRecord(ORIGINAL, "/d/id", "id");
+  const remembered = parseRecord(ORIGINAL, "/d/id");
   expect(remembered).toMatchObject({ type: "bridge", network: "n", containerId: "id", ifName: "" });
   expect(JSON.parse(remembered?.text ?? "")).toEqual(JSON.parse(ORIGINAL));
 });
@@ -131,6 +131,6 @@ test("the original's record is read; its owner is the file's name and the networ
 test.each(["", "{", "null", "[]", "{}", '{"type":"bridge"}', '{"type":1,"name":"n"}', "\0\0"])(
   "%j is no record",
   (text) => {
-    expect(parseRecord(text, "/d/id", "id")).toBeUndefined();
+    expect(parseRecord(text, "/d/id")).toBeUndefined();
   },
 );

@@ -44,30 +44,41 @@ export class DelegateRecord {
   /** `undefined` when there is none of this attachment. A damaged one is set aside. @throws file errors */
   find(): Remembered | undefined {
     for (const path of [this.ownPath, this.sharedPath]) {
-      const remembered = readRecord(path, this.attachment.containerId, this.warn);
+      const remembered = readRecord(path, this.warn);
       if (remembered !== undefined && this.isOurs(remembered)) return remembered;
     }
     return undefined;
   }
 
-  /** Replaces the attachment's record; another attachment's stays. @throws file errors; nothing is changed then */
+  /**
+   * Replaces the attachment's record; another attachment's stays, and so does the original's, which may be another interface's.
+   * @throws file errors; nothing is changed then
+   */
   write(text: string): void {
     mkdirSync(this.directory, { recursive: true, mode: DIRECTORY_MODE });
-    const shared = readRecord(this.sharedPath, this.attachment.containerId, this.warn);
-    const path = shared === undefined || this.isOurs(shared) ? this.sharedPath : this.ownPath;
+    const shared = readRecord(this.sharedPath, this.warn);
+    const isFree = shared === undefined || (this.isOurs(shared) && shared.ifName !== "");
+    const path = isFree && readRecord(this.ownPath, this.warn) === undefined ? this.sharedPath : this.ownPath;
     replaceFile(path, this.signed(text), FILE_MODE);
   }
 
   /** Makes it what it was: that record, or none. @throws file errors */
   putBack(earlier: Remembered | undefined): void {
-    if (earlier === undefined) this.remove();
-    else replaceFile(earlier.path, earlier.ifName === "" ? earlier.text : this.signed(earlier.text), FILE_MODE);
+    const now = this.find();
+    if (now !== undefined && now.path !== earlier?.path) removeRecord(now);
+    if (earlier !== undefined)
+      replaceFile(earlier.path, earlier.ifName === "" ? earlier.text : this.signed(earlier.text), FILE_MODE);
+    else this.removeUnfinished();
   }
 
   /** With what a killed ADD may have left of a new one; absence is success. @throws file errors */
   remove(): void {
     const remembered = this.find();
     if (remembered !== undefined) removeRecord(remembered);
+    this.removeUnfinished();
+  }
+
+  private removeUnfinished(): void {
     for (const path of [this.ownPath, this.sharedPath]) removeUnfinished(path);
   }
 
@@ -95,16 +106,29 @@ export class DelegateRecord {
   }
 }
 
-/** All records of a directory; none when there is no such directory. @throws file errors */
-export function allRecords(directory: string, warn: (line: string) => void): Remembered[] {
-  const found: Remembered[] = [];
+/** The paths of all that looks like a record; none when there is no such directory. @throws file errors */
+export function recordPaths(directory: string): string[] {
+  const paths: string[] = [];
   for (const name of namesIn(directory)) {
-    const at = name.indexOf("@");
-    if (name.startsWith(".") || name.endsWith(DAMAGED)) continue;
-    const remembered = readRecord(`${directory}/${name}`, at < 0 ? name : name.slice(0, at), warn);
-    if (remembered !== undefined) found.push(remembered);
+    if (!name.startsWith(".") && !name.endsWith(DAMAGED)) paths.push(`${directory}/${name}`);
   }
-  return found;
+  return paths;
+}
+
+/** `undefined` when it is gone, or no file. A damaged one is set aside. @throws file errors */
+export function readRecord(path: string, warn: (line: string) => void): Remembered | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (isFileError(error, "ENOENT") || isFileError(error, "EISDIR")) return undefined;
+    throw error;
+  }
+  const remembered = parseRecord(text, path);
+  if (remembered !== undefined) return remembered;
+  renameSync(path, `${path}${DAMAGED}`);
+  warn(`flannel: ${path} is damaged, and now ${path}${DAMAGED}: the delegate is called with what is configured now`);
+  return undefined;
 }
 
 /** Absence is success. @throws file errors */
@@ -114,23 +138,8 @@ export function removeRecord(remembered: Remembered): void {
 
 const DAMAGED = "@damaged";
 
-function readRecord(path: string, containerId: string, warn: (line: string) => void): Remembered | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if (isFileError(error, "ENOENT")) return undefined;
-    throw error;
-  }
-  const remembered = parseRecord(text, path, containerId);
-  if (remembered !== undefined) return remembered;
-  renameSync(path, `${path}${DAMAGED}`);
-  warn(`flannel: ${path} is damaged, and now ${path}${DAMAGED}: the delegate is called with what is configured now`);
-  return undefined;
-}
-
 /** `undefined` when the text is no configuration of a delegate. */
-export function parseRecord(text: string, path: string, containerId: string): Remembered | undefined {
+export function parseRecord(text: string, path: string): Remembered | undefined {
   let object: JsonObject | undefined;
   try {
     const value: unknown = JSON.parse(text);
@@ -143,12 +152,14 @@ export function parseRecord(text: string, path: string, containerId: string): Re
   if (object === undefined || typeof type !== "string" || typeof network !== "string") return undefined;
   const owner = JsonObject.of(object.get(OWNER));
   const ifName = owner?.get("ifName");
+  const fileName = path.slice(path.lastIndexOf("/") + 1);
+  const end = fileName.indexOf("@");
   return {
     path,
     text: JsonMembers.of(object).remove(OWNER).toString(),
     type,
     network,
-    containerId,
+    containerId: end < 0 ? fileName : fileName.slice(0, end),
     ifName: typeof ifName === "string" ? ifName : "",
   };
 }

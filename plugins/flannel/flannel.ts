@@ -22,7 +22,7 @@ import { NetworkConfig } from "../../spec/network-config.ts";
 import type { Result } from "../../spec/result.ts";
 import { config, type FlannelConfig } from "./config.ts";
 import { callConfig, delegateConfig } from "./delegate-config.ts";
-import { allRecords, DelegateRecord, type Remembered, removeRecord } from "./delegate-record.ts";
+import { DelegateRecord, type Remembered, readRecord, recordPaths, removeRecord } from "./delegate-record.ts";
 import { readSubnetFile, type Subnet } from "./subnet-file.ts";
 
 export function flannel(): Plugin {
@@ -105,9 +105,10 @@ function check({ config, network, attachment, delegates, environment, warn }: Ch
 function gc(call: Gc<FlannelConfig>): void {
   const { config, network, delegates, environment, valid, teardown, warn } = call;
   teardown.attempt(`look through ${config.dataDir}`, () => {
-    for (const remembered of allRecords(config.dataDir, warn)) {
-      if (!isStale(remembered, valid)) continue;
-      teardown.attempt(`remove ${remembered.path}`, () => {
+    for (const path of recordPaths(config.dataDir)) {
+      teardown.attempt(`collect ${path}`, () => {
+        const remembered = readRecord(path, warn);
+        if (remembered === undefined || !isStale(remembered, valid)) return;
         collect(remembered, delegates, environment, network);
         removeRecord(remembered);
       });

@@ -268,6 +268,27 @@ describe.each(engines)("$name", (suite) => {
     expect(before.lines.length).toBeGreaterThan(0);
   });
 
+  test("the original's record of one interface survives the ADD of another, and its repeated ADD", async () => {
+    await using node = await TestNode.create();
+    await writeSubnet(node);
+    const network = flannelNetwork(node, suite);
+    const eth0 = await network.container("container", "eth0");
+    const net1 = await network.container("container", "net1", eth0.sandbox);
+    await network.add(eth0);
+    const { ferrule: _, ...original } = await record(node, "container");
+    await node.exec(["tee", `${RECORDS}/container`], { stdin: JSON.stringify(original) });
+    (await network.addOne(0, eth0)).expectError(101);
+    expect(await records(node)).toEqual(["container"]);
+    await network.add(net1);
+    expect(await record(node, "container")).toEqual(original);
+    expect(await records(node)).toHaveLength(2);
+    await network.del(net1);
+    expect(await reserved(node)).toEqual(["10.244.1.2"]);
+    await network.check(eth0);
+    await network.del(eth0);
+    expect([await reserved(node), await records(node)]).toEqual([[], []]);
+  });
+
   test("DEL takes back what ADD did, though the node has got another subnet and another delegate since", async () => {
     await using node = await TestNode.create();
     await writeSubnet(node);
@@ -330,7 +351,9 @@ describe.each(engines)("$name", (suite) => {
     await node.exec(["tee", `${RECORDS}/old`], { stdin: JSON.stringify({ ...original, cniVersion: "0.3.1" }) });
     await dead.sandbox.remove();
     await old.sandbox.remove();
+    await node.exec(["mkdir", `${RECORDS}/lost+found`]);
     await network.gc([alive]);
+    await node.exec(["rmdir", `${RECORDS}/lost+found`]);
     await expectSameEventually(() => snapshot(node), rested);
     await network.check(alive);
     await other.check(others);

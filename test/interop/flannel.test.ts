@@ -1,8 +1,8 @@
 /** flannel of this suite and the original one on a node: the same delegate, the same result, and either deletes what the other added. */
 import { describe, expect, test } from "vitest";
-import { flannelNetwork, record, records, reserved, writeSubnet } from "../flannel/flannel-node.ts";
+import { flannelNetwork, IPV4, IPV6, record, records, reserved, writeSubnet } from "../flannel/flannel-node.ts";
 import { original, originalMissing } from "../flannel/original.ts";
-import { engines } from "../helpers/engines.ts";
+import { engines, reference, referenceMissing } from "../helpers/engines.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
 import { expectSame, snapshot } from "../helpers/snapshot.ts";
@@ -86,5 +86,33 @@ describe.skipIf(reason !== undefined)(
         expect(await container.sandbox.hasLink("eth0")).toBe(false);
       });
     });
+  },
+);
+
+const missing = referenceMissing();
+describe.skipIf(missing !== undefined)(
+  `with the reference's bridge${missing === undefined ? "" : ` (skipped: ${missing})`}`,
+  () => {
+    test.each(engines)(
+      "$name: both families, checked and deleted, with a bridge that is another program",
+      async (engine) => {
+        await using node = await TestNode.create();
+        await writeSubnet(node, IPV4 + IPV6);
+        const config = { delegate: { isDefaultGateway: true, hairpinMode: true } };
+        const network = flannelNetwork(node, engine, config, { version: "1.1.0", path: reference.directory });
+        const first = await network.container("first");
+        await network.add(first);
+        await network.del(first);
+        await first.sandbox.remove();
+        const container = await network.container("container");
+        const before = await snapshot(node, { sandboxes: [container.sandbox] });
+        const result = await network.add(container);
+        expect(result.ips).toHaveLength(2);
+        await network.check(container);
+        (await network.call(0, "STATUS")).expectSuccess();
+        await network.del(container);
+        expectSame(await snapshot(node, { sandboxes: [container.sandbox] }), before);
+      },
+    );
   },
 );
