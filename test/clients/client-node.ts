@@ -122,7 +122,7 @@ export class ClientNode {
 export function containersIn(state: Snapshot): string[] {
   const marks = [
     /"ifname":"veth/,
-    /nft: table inet ferrule/,
+    /nft: inet ferrule_\w+: table /,
     /file: .*-cni\/results\/[^ ]/,
     /file: .*\/networks\/.*\/[0-9a-f]*[.:][0-9a-f.:]+ /,
   ];

@@ -6,13 +6,15 @@ import type { Suite } from "../helpers/engines.ts";
 import type { Fault } from "../helpers/faults.ts";
 import type { PluginCase } from "./plugin-cases.ts";
 
-/** A fault, and how many of its steps are tried with the native plugins: spread evenly, the first and the last among them. */
+/** A fault, and at how many of its steps at most: spread evenly, the first and the last among them. */
 export interface TriedFault {
   readonly fault: Fault;
   readonly atMost: number;
 }
 
 const ALL = 500;
+/** `npm run test:faults` takes every step; `npm test` some of each, so that a plugin more costs seconds. */
+const MOST = process.env["FERRULE_EVERY_STEP"] === "1" ? ALL : 12;
 
 function error(call: string, errno: string, atMost: number = ALL): TriedFault {
   return { fault: { kind: "error", call, errno }, atMost };
@@ -79,12 +81,12 @@ export interface TriedFaults {
 }
 
 /**
- * What is tried on a row: all of it with the native plugins, and a few steps where another row of the plugin takes the same ones
+ * What is tried on a row: the most with the native plugins, and a few steps where another row of the plugin takes the same ones
  * (`sampled`), and with Bun's build, which runs the same source.
  */
 export function triedFaults(row: PluginCase, engine: Suite): readonly TriedFaults[] {
   const native = engine.name !== "bun";
-  const most = native ? (row.sampled === true ? 5 : ALL) : row.sampled === true ? 3 : 8;
+  const most = native ? (row.sampled === true ? 5 : MOST) : row.sampled === true ? 3 : 8;
   const limited = (faults: readonly TriedFault[]): TriedFault[] =>
     faults.map(({ fault, atMost }) => ({ fault, atMost: Math.min(atMost, most) }));
   const older = ["0.2.0", "0.4.0"].map((version) => {
