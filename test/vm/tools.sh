@@ -9,7 +9,7 @@
 #   # What the file shows, in a line.
 #   . "$(dirname "$0")/tools.sh"
 #
-#   case_two_containers() {          # in a subshell, network namespace and /run/netns of its own, for 120 seconds at most
+#   case_two_containers() {          # in a subshell, with network namespace, /run/netns and $data of its own, for 120 s at most
 #     sandbox a b
 #     local config result
 #     config=$(network net ipvlan ",\"master\":\"parent\",$(ipam 10.1.0.0/24 fd00:1::/64)")
@@ -70,7 +70,7 @@ report() {
   local words
   # A mount namespace of its own too: names of sandboxes are used again. `ip netns` would otherwise mount what others see.
   if words=$(export -f $(compgen -A function) && export plugins data CNI_PATH &&
-    timeout 120 unshare ${namespaces:---net --mount} bash -c "mount -t tmpfs netns /run/netns; mount -t sysfs sysfs /sys; ip link set lo up; $2" 2>&1); then
+    timeout 120 unshare ${namespaces:---net --mount} bash -c "data=\$(mktemp -d -p $data); mount -t tmpfs netns /run/netns; mount -t sysfs sysfs /sys; ip link set lo up; $2" 2>&1); then
     echo "ok - $1"
   else
     echo "not ok - $1"
