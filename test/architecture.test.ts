@@ -18,7 +18,7 @@ const layers: readonly (readonly string[])[] = [
     "pkg/host-shim",
     "libcni",
   ],
-  ["pkg/nftables", "pkg/netlink", "pkg/netns", "pkg/sysctl", "pkg/linux"],
+  ["pkg/nftables", "pkg/netlink", "pkg/netns", "pkg/sysctl", "pkg/dbus", "pkg/linux"],
   ["spec", "pkg/codec", "pkg/ip"],
 ];
 const KERNEL = 3;
@@ -34,6 +34,7 @@ const sideways: Record<string, readonly string[]> = {
   "pkg/netlink": ["pkg/netns", "pkg/linux"],
   "pkg/netns": ["pkg/linux"],
   "pkg/sysctl": ["pkg/netns", "pkg/linux"],
+  "pkg/dbus": ["pkg/linux"],
   spec: ["pkg/ip"],
   "pkg/codec": ["pkg/ip"],
 };

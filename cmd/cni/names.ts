@@ -2,6 +2,7 @@
 export const pluginNames: readonly string[] = [
   "bridge",
   "dummy",
+  "firewall",
   "flannel",
   "host-device",
   "host-local",

@@ -4,6 +4,7 @@ import { staticIpam } from "../../ipam/static/static.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
 import { bridge } from "../../plugins/bridge/bridge.ts";
 import { dummy } from "../../plugins/dummy/dummy.ts";
+import { firewall } from "../../plugins/firewall/firewall.ts";
 import { flannel } from "../../plugins/flannel/flannel.ts";
 import { hostDevice } from "../../plugins/host-device/host-device.ts";
 import { ipvlan } from "../../plugins/ipvlan/ipvlan.ts";
@@ -22,6 +23,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return bridge();
     case "host-device":
       return hostDevice();
+    case "firewall":
+      return firewall();
     case "flannel":
       return flannel();
     case "host-local":

@@ -28,7 +28,7 @@ export function iptablesWithChain(host: NetworkStack, family: Family, table: str
 }
 
 /** The tables that the older variant has loaded in this namespace. */
-function legacyTables(family: Family): string[] {
+export function legacyTables(family: Family): string[] {
   try {
     return readFileSync(family === 4 ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names", "utf8").split("\n");
   } catch (_) {

@@ -17,13 +17,15 @@ import {
 import { familyNumber, familyOf, type Table, tableText } from "./table.ts";
 import { SET_COMMENT, userdataComment } from "./userdata.ts";
 
-/** A chain in the kernel; `hook` is NF_INET_* and `undefined` for regular chains. */
+/** A chain in the kernel; `hook` is NF_INET_*, and like the policy `undefined` for regular chains. */
 export interface ListedChain {
+  readonly table: Table;
   readonly name: string;
   readonly handle: number;
   readonly type: string | undefined;
   readonly hook: number | undefined;
   readonly priority: number | undefined;
+  readonly policy: "accept" | "drop" | undefined;
   readonly comment: string | undefined;
 }
 
@@ -83,19 +85,35 @@ export function chainExists(socket: NetlinkSocket, table: Table, chain: string):
 
 /** The table's chains; none when the table is absent. */
 export function listChains(socket: NetlinkSocket, table: Table): ListedChain[] {
+  const all = chainsOf(socket, familyNumber(table.family), `list chains of ${tableText(table)}`);
+  return all.filter((chain) => chain.table.name === table.name); // the kernel sends those of every table
+}
+
+/** Every table's chains that packets passing through come by. */
+export function listForwardChains(socket: NetlinkSocket): ListedChain[] {
+  const all = chainsOf(socket, ANY_FAMILY, "list chains");
+  return all.filter((chain) => chain.hook === NF_INET_FORWARD && chain.table.family !== "bridge");
+}
+
+const NF_INET_FORWARD = 2;
+
+function chainsOf(socket: NetlinkSocket, family: number, operation: string): ListedChain[] {
   const chains: ListedChain[] = [];
-  const body = netfilterMessage(familyNumber(table.family), new Attributes());
-  for (const answer of socket.dump(`list chains of ${tableText(table)}`, nftMessage.getChain, body)) {
+  for (const answer of socket.dump(operation, nftMessage.getChain, netfilterMessage(family, new Attributes()))) {
     const row = content(answer.body);
-    if (row.get(chainAttributes.table) !== table.name) continue; // the kernel sends those of every table
+    const ofTable = familyOf(familyByte(answer.body));
+    if (ofTable === undefined) continue;
     const hook = row.get(chainAttributes.hook);
     const priority = hook?.get(hookAttributes.priority);
+    const policy = row.get(chainAttributes.policy);
     chains.push({
+      table: { family: ofTable, name: row.get(chainAttributes.table) ?? "" },
       name: row.get(chainAttributes.name) ?? "",
       handle: row.get(chainAttributes.handle) ?? 0,
       type: row.get(chainAttributes.type),
       hook: hook?.get(hookAttributes.hook),
       priority: priority === undefined ? undefined : priority | 0,
+      policy: policy === undefined ? undefined : policy === 0 ? "drop" : "accept",
       comment: userdataComment(row.get(chainAttributes.userdata)),
     });
   }

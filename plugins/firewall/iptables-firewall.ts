@@ -1,0 +1,92 @@
+/** The containers' rules in iptables: ensured on ADD, verified on CHECK, removed on DEL and GC. The rules: iptables-rules.ts. */
+import type { Address, Family } from "../../pkg/ip/address.ts";
+import { filteringVariants } from "../../pkg/iptables/forward-policy.ts";
+import { iptablesWithChain } from "../../pkg/iptables/installed.ts";
+import { Iptables } from "../../pkg/iptables/iptables.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import { NamespaceLock } from "../../pkg/netns/namespace-lock.ts";
+import { drift } from "../../spec/errors.ts";
+import { CLAIMS, FORWARD, installation, missing, removal } from "./iptables-rules.ts";
+import type { Wanted } from "./wanted.ts";
+
+const families: readonly Family[] = [4, 6];
+const TABLE = "filter";
+/** A lock that somebody holds for longer is done without: iptables has one of its own for each change. */
+const LONGEST_WAIT_MS = 10_000;
+
+/** Each family's part, where it has any. */
+function partOf(wanted: Wanted, family: Family): Wanted | undefined {
+  const addresses = wanted.addresses.filter((each) => each.family === family);
+  return addresses.length === 0 ? undefined : { ...wanted, addresses };
+}
+
+/** Where rules must be: in what `iptables` is on this host, and in the other variant where that one filters. @throws CniError 5 */
+function places(host: NetworkStack, family: Family): Iptables[] {
+  const usual = Iptables.find(family);
+  const found: Iptables[] = usual === undefined ? [] : [usual];
+  for (const variant of filteringVariants(host, family)) {
+    const other = variant === usual?.variant ? undefined : Iptables.ofVariant(family, variant);
+    if (other !== undefined) found.push(other);
+  }
+  return found.length > 0 ? found : [Iptables.require(family)];
+}
+
+/** Makes the attachment's rules; idempotent. @throws CniError 5, also when iptables is missing */
+export function ensureInIptables(host: NetworkStack, wanted: Wanted, adminChain: string): void {
+  alone(() => {
+    for (const family of families) {
+      const part = partOf(wanted, family);
+      if (part === undefined) continue;
+      for (const iptables of places(host, family)) {
+        iptables.change(TABLE, (saved) => installation(saved, part, adminChain));
+      }
+    }
+  });
+}
+
+/** @throws CniError 102 naming what is missing */
+export function verifyInIptables(host: NetworkStack, wanted: Wanted, adminChain: string): void {
+  for (const family of families) {
+    const part = partOf(wanted, family);
+    if (part === undefined) continue;
+    for (const iptables of places(host, family)) {
+      const problems = missing(iptables.read(TABLE), part, adminChain);
+      if (problems.length > 0) throw drift(`iptables' table filter (IPv${family}): ${problems.join("; ")}`);
+    }
+  }
+}
+
+/**
+ * Removes what the attachments that are gone have, and rules of `addresses` that nobody claims. Nothing runs where no rules of
+ * this plugin are; absence is success. @throws CniError 5
+ */
+export function removeFromIptables(
+  host: NetworkStack,
+  isGone: (key: string) => boolean,
+  addresses: readonly Address[],
+): void {
+  const found: Iptables[] = [];
+  for (const family of families) {
+    for (const iptables of iptablesWithChain(host, family, TABLE, FORWARD)) found.push(iptables);
+    for (const iptables of iptablesWithChain(host, family, TABLE, CLAIMS)) {
+      if (!found.some((each) => each.family === family && each.variant === iptables.variant)) found.push(iptables);
+    }
+  }
+  if (found.length === 0) return;
+  alone(() => {
+    for (const iptables of found) {
+      const own = addresses.filter((each) => each.family === iptables.family);
+      iptables.change(TABLE, (saved) => removal(saved, isGone, own));
+    }
+  });
+}
+
+/** One at a time: who reads that nobody else needs a bridge's rules must be right until they are gone. */
+function alone(change: () => void): void {
+  const lock = NamespaceLock.acquire("exclusive", LONGEST_WAIT_MS);
+  try {
+    change();
+  } finally {
+    lock?.release();
+  }
+}
