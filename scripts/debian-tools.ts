@@ -9,6 +9,7 @@ const packages = {
   depmod: "kmod",
   ip: "iproute2",
   iptables: "iptables",
+  iperf3: "iperf3",
   "musl-gcc": "musl-tools",
   nft: "nftables",
   ping: "iputils-ping",

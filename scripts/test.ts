@@ -118,7 +118,7 @@ const filters = given.filter((word) => word !== "--no-build");
 
 try {
   provideTools(
-    ["nft", "iptables", "ip", "ping", "strace", "tcpdump", "socat", "conntrack", "unshare", "musl-gcc"],
+    ["nft", "iptables", "ip", "ping", "strace", "tcpdump", "socat", "conntrack", "iperf3", "unshare", "musl-gcc"],
     say,
   );
 } catch (error) {

@@ -1,5 +1,6 @@
 /** Every name that the executable answers to: it is hard-linked under each in the plugin directory. */
 export const pluginNames: readonly string[] = [
+  "bandwidth",
   "bridge",
   "dummy",
   "firewall",

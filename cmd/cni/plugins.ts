@@ -2,6 +2,7 @@
 import { hostLocal } from "../../ipam/host-local/host-local.ts";
 import { staticIpam } from "../../ipam/static/static.ts";
 import type { Plugin } from "../../pkg/skel/plugin.ts";
+import { bandwidth } from "../../plugins/bandwidth/bandwidth.ts";
 import { bridge } from "../../plugins/bridge/bridge.ts";
 import { dummy } from "../../plugins/dummy/dummy.ts";
 import { firewall } from "../../plugins/firewall/firewall.ts";
@@ -21,6 +22,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
   switch (name) {
     case "bridge":
       return bridge();
+    case "bandwidth":
+      return bandwidth();
     case "host-device":
       return hostDevice();
     case "firewall":

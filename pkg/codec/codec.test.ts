@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { Address } from "../ip/address.ts";
-import { address, boolU8, type Codec, cstring, i32, mac, raw, u8, u16, u16be, u32, u32be } from "./codec.ts";
+import { address, boolU8, type Codec, cstring, i32, mac, raw, u8, u16, u16be, u32, u32be, u64 } from "./codec.ts";
 import { Path } from "./path.ts";
 
 const hex = (data: Uint8Array): string => Buffer.from(data).toString("hex");
@@ -14,6 +14,7 @@ const numbers: readonly (readonly [name: string, codec: Codec<number>, value: nu
   ["u32", u32, 0xfedcba98, "98badcfe"],
   ["u32be", u32be, 0xfedcba98, "fedcba98"],
   ["i32", i32, -2, "feffffff"],
+  ["u64", u64, 0x1a0b0c0d0e0f10, "100f0e0d0c0b1a00"],
 ];
 
 for (const [name, codec, value, text] of numbers) {

@@ -52,6 +52,18 @@ export const i32: Codec<number> = {
   encode: (value: number): Uint8Array => fixed(4, (view) => view.setInt32(0, value, true)),
   decode: (bytes: Uint8Array, path: Path): number => atLeast(bytes, 4, path).getInt32(0, true),
 };
+/** Host order; up to 2⁵³, beyond which numbers are rounded. */
+export const u64: Codec<number> = {
+  encode: (value: number): Uint8Array =>
+    fixed(8, (view) => {
+      view.setUint32(0, value % 0x100000000, true);
+      view.setUint32(4, Math.floor(value / 0x100000000), true);
+    }),
+  decode: (bytes: Uint8Array, path: Path): number => {
+    const view = atLeast(bytes, 8, path);
+    return view.getUint32(4, true) * 0x100000000 + view.getUint32(0, true);
+  },
+};
 /** Network order. */
 export const u16be: Codec<number> = {
   encode: (value: number): Uint8Array => fixed(2, (view) => view.setUint16(0, value, false)),

@@ -2,15 +2,23 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { isKnownKind } from "../netlink/link-kind.ts";
+import { isKnownQdisc } from "../netlink/qdisc.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 
 const RELEASE = "/proc/sys/kernel/osrelease";
 
 /** @throws CniError 50 when it is certain that the kernel cannot make such links; `module` is the kind's kernel module */
 export function requireKind(host: NetworkStack, kind: string, module: string = kind): void {
-  const isMissing = existsSync("/proc/modules") ? isNoModule(module) : !isKnownKind(host, kind);
-  if (!isMissing) return;
-  throw new CniError(
+  if (existsSync("/proc/modules") ? isNoModule(module) : !isKnownKind(host, kind)) throw missing(kind, module);
+}
+
+/** The same for a kind of queue. @throws CniError 50 */
+export function requireQueueKind(host: NetworkStack, kind: string, module: string): void {
+  if (existsSync("/proc/modules") ? isNoModule(module) : !isKnownQdisc(host, kind)) throw missing(kind, module);
+}
+
+function missing(kind: string, module: string): CniError {
+  return new CniError(
     ErrorCode.NotAvailable,
     `this kernel has no ${kind}`,
     `install its kernel module ${module}, or use a kernel that has it`,

@@ -28,6 +28,7 @@ export const linkAttributes = attributes({
   /** RTEXT_FILTER_*: what answers are to contain. */
   extensionMask: attribute(29, u32),
   promiscuity: attribute(30, u32),
+  transmitQueues: attribute(31, u32),
   linkNamespaceId: attribute(37, i32),
   /** The alternative names, in messages about them. */
   propertyList: nested(52),

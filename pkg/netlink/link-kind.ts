@@ -3,7 +3,7 @@ import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
 import { linkHeader, linkMessage } from "./link.ts";
 import { linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
-import { messageBody } from "./message.ts";
+import { messageBody, messageFlag } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** Longer than any interface of this name is likely to be there. */
@@ -24,6 +24,25 @@ export function isKnownKind(stack: NetworkStack, kind: string): boolean {
     return true;
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    return error.errno !== "ENODEV" && error.errno !== "EOPNOTSUPP";
+    return error.errno === "ENODEV" ? isKnownWithoutData(stack, kind) : error.errno !== "EOPNOTSUPP";
+  }
+}
+
+/** More than any kernel gives a link. */
+const TOO_MANY_QUEUES = 1_000_000;
+
+/** For kinds without data of their own, which are not looked at: a link with as many queues is refused whatever its kind. */
+function isKnownWithoutData(stack: NetworkStack, kind: string): boolean {
+  const content = new Attributes()
+    .set(linkAttributes.name, NOBODY)
+    .set(linkAttributes.transmitQueues, TOO_MANY_QUEUES)
+    .set(linkAttributes.info, new Attributes().set(linkInfoAttributes.kind, kind));
+  const flags = messageFlag.create | messageFlag.exclusive;
+  try {
+    stack.route.request(`ask for links of kind ${kind}`, linkMessage.add, flags, messageBody(linkHeader(0), content));
+    return true;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return error.errno === "EINVAL";
   }
 }

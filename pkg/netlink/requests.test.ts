@@ -10,10 +10,14 @@ import { Attributes } from "./attributes.ts";
 import { encodeBridgePort } from "./bridge-port.ts";
 import { encodeVlans } from "./bridge-vlan.ts";
 import { encodeLink, vethData } from "./create-link.ts";
+import { encodeFilter, etherType } from "./filter.ts";
 import { encodeChange, type Link } from "./link.ts";
 import { bridgeAttributes, macvlanAttributes, macvlanMode, vlanAttributes } from "./link-attributes.ts";
+import { encodeQdisc } from "./qdisc.ts";
+import { fifoOptions } from "./qdisc-options.ts";
 import { encodeRoute } from "./route-message.ts";
 import { encodeRule } from "./rule.ts";
+import { handle, trafficParent } from "./traffic.ts";
 
 /** How many bytes stand before a body's attributes, and which of those hold attributes themselves. */
 interface Shape {
@@ -37,6 +41,13 @@ const vlans: Shape = { header: 16, nested: { 26: { header: 0, nested: {} } } };
 const address: Shape = { header: 8 };
 const route: Shape = { header: 12, nested: { 8: { header: 0, nested: {} } } };
 const rule: Shape = { header: 12 };
+const queue: Shape = { header: 20, text: 1 };
+const mirred: Shape = { header: 0, text: 1, nested: { 2: { header: 0, nested: {} } } };
+const filter: Shape = {
+  header: 20,
+  text: 1,
+  nested: { 2: { header: 0, nested: { 7: { header: 0, nested: { 1: mirred } } } } },
+};
 
 type Tree = { readonly header: string; readonly attributes: readonly (readonly [number, string | Tree])[] };
 
@@ -45,6 +56,7 @@ function inOrder(bytes: Buffer, shape: Shape): Tree {
   let at = shape.header;
   while (at < bytes.length) {
     const length = bytes.readUInt16LE(at);
+    if (length < 4) throw new Error(`an attribute of ${length} bytes in ${bytes.toString("hex")}`);
     const id = bytes.readUInt16LE(at + 2) & 0x3fff;
     const value = bytes.subarray(at + 4, at + length);
     const inner = shape.nested?.[id];
@@ -227,6 +239,39 @@ const requests: readonly (readonly [wish: string, shape: Shape, ours: Uint8Array
       markMask: 0xff,
     }),
     "021010000000000100000000080002000a030000080001000a0400000800030062723000070011006c6f000008000a000100000008001000ff00000008000f00e80300000800060063000000",
+  ],
+  [
+    "tc qdisc add dev v0 ingress",
+    queue,
+    encodeQdisc(3, { kind: "ingress", handle: handle(0xffff), parent: trafficParent.ingress }),
+    "00000000030000000000fffff1ffffff000000000c000100696e677265737300",
+  ],
+  [
+    "tc qdisc add dev v1 parent 1:1 handle 2: bfifo limit 56250",
+    queue,
+    encodeQdisc(2, { kind: "bfifo", handle: handle(2), parent: handle(1, 1), options: fifoOptions(56250) }),
+    "00000000020000000000020001000100000000000a000100626669666f00000008000200badb0000",
+  ],
+  [
+    "tc filter add dev v0 parent ffff: protocol all prio 1 u32 match u32 0 0 flowid 1:1 action mirred egress redirect dev ifb0",
+    filter,
+    encodeFilter(3, {
+      ...{ parent: handle(0xffff), priority: 1, protocol: etherType.all, keys: [], classId: handle(1, 1) },
+      redirectTo: 4,
+    }),
+    "0000000003000000000000000000ffff00030100080001007533320068000200080001000100010038000700340001000b0001006d69727265640000240002802000020000000000000000000400000000000000000000000100000004000000240005000100010000000000000000000000000000000000000000000000000000000000",
+  ],
+  [
+    "tc filter add dev v1 parent 1: protocol ipv6 prio 2 u32 match ip6 dst 2001:db8:1::/36 flowid 1:1",
+    filter,
+    encodeFilter(2, {
+      ...{ parent: handle(1), priority: 2, protocol: etherType.ip6, classId: handle(1, 1), redirectTo: undefined },
+      keys: [
+        { offset: 24, value: 0x20010db8, mask: 0xffffffff },
+        { offset: 28, value: 0, mask: 0xf0000000 },
+      ],
+    }),
+    "0000000002000000000000000000010086dd020008000100753332004000020008000100010001003400050001000200000000000000000000000000ffffffff20010db81800000000000000f0000000000000001c00000000000000",
   ],
 ];
 

@@ -23,6 +23,15 @@ function ipam(node: BenchNode, ranges: readonly object[]): object {
   return { type: "host-local", dataDir: `${node.stateDirectory}/addresses`, ranges };
 }
 
+/** With bursts, which the reference demands. */
+const limits: PluginConfig = {
+  type: "bandwidth",
+  ingressRate: 10_000_000,
+  ingressBurst: 1_000_000,
+  egressRate: 10_000_000,
+  egressBurst: 1_000_000,
+};
+
 const quick: Budget = { wall: 0.3, cpu: 0.3 };
 
 /** The same network in both suites, with nf_tables where packets are rewritten. */
@@ -135,14 +144,22 @@ const networks: readonly Network[] = [
       portmap(hostPort, {}),
       { type: "firewall" },
       { type: "tuning", sysctl: { "net.ipv4.conf.IFNAME.arp_filter": "1" } },
-      {
-        type: "bandwidth",
-        ingressRate: 10_000_000,
-        ingressBurst: 1_000_000,
-        egressRate: 10_000_000,
-        egressBurst: 1_000_000,
-      },
+      limits,
     ],
+  {
+    title: "chain bridge + sbr",
+    types: ["bridge", "sbr"],
+    plugins: (node) => [{ type: "bridge", isDefaultGateway: true, ipam: ipam(node, [four, six]) }, { type: "sbr" }],
+    add: quick,
+    del: {},
+  },
+  {
+    title: "chain bridge + bandwidth",
+    types: ["bridge", "bandwidth"],
+    plugins: (node) => [{ type: "bridge", ipam: ipam(node, [four]) }, limits],
+    add: quick,
+    del: {},
+  },
     add: { wall: 0.2, cpu: 0.2 },
     del: { wall: 0.4 },
   },

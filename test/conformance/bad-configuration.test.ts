@@ -15,6 +15,7 @@ import {
   withRange,
 } from "./bad-input.ts";
 
+const bandwidth = { ...named, type: "bandwidth", prevResult };
 const tuning = { ...named, type: "tuning", prevResult };
 
 const rows: readonly BadInput[] = [
@@ -168,6 +169,54 @@ const rows: readonly BadInput[] = [
   bad("tuning", "an MTU below zero", { ...tuning, mtu: -1 }, 7, /mtu: -1 is out of range/),
   bad("tuning", "an interface that is not there", { ...tuning, mtu: 1400 }, 7, /Cannot tune eth0/),
   bad("tuning", "STATUS with a sysctl outside net", { ...tuning, sysctl: { "vm.x": "1" } }, 7, /vm\.x/, {
+    verb: "STATUS",
+  }),
+  bad(
+    "bandwidth",
+    "limits without a prevResult",
+    { ...named, type: "bandwidth", ingressRate: 8000 },
+    7,
+    /required prevResult missing/,
+  ),
+  // The reference ends with a nil-pointer panic here.
+  bad(
+    "bandwidth",
+    "neither limits nor a prevResult",
+    { ...named, type: "bandwidth" },
+    7,
+    /required prevResult missing/,
+  ),
+  bad("bandwidth", "CHECK without a prevResult", { ...named, type: "bandwidth" }, 102, /prevResult missing/, {
+    verb: "CHECK",
+  }),
+  bad("bandwidth", "a rate below a byte a second", { ...bandwidth, egressRate: 7 }, 7, /egressRate: 7 is less than/),
+  bad("bandwidth", "a rate beyond 64 bits", { ...bandwidth, ingressRate: 2 ** 64 }, 7, /ingressRate: .* out of range/),
+  bad("bandwidth", "a rate below zero", { ...bandwidth, ingressRate: -8 }, 7, /ingressRate: -8 is out of range/),
+  bad(
+    "bandwidth",
+    "a rate that is a text",
+    { ...bandwidth, ingressRate: "10M" },
+    7,
+    /ingressRate: expected an integer/,
+  ),
+  bad("bandwidth", "a burst without rate", { ...bandwidth, egressBurst: 8000 }, 7, /rate must also be set/),
+  bad(
+    "bandwidth",
+    "a burst beyond 4 GiB",
+    { ...bandwidth, egressRate: 8000, egressBurst: 2 ** 35 + 1 },
+    7,
+    /burst cannot be more than 4GB/,
+  ),
+  bad(
+    "bandwidth",
+    "both keys of subnets",
+    { ...bandwidth, egressRate: 8000, shapedSubnets: ["10.0.0.0/8"], unshapedSubnets: ["fd00::/8"] },
+    7,
+    /cannot be both specified/,
+  ),
+  bad("bandwidth", "a subnet that is none", { ...bandwidth, shapedSubnets: ["all"] }, 7, /shapedSubnets\[0\]/),
+  bad("bandwidth", "an interface that is not there", { ...bandwidth, egressRate: 8000 }, 7, /Cannot limit eth0/),
+  bad("bandwidth", "STATUS with a burst without rate", { ...bandwidth, egressBurst: 8 }, 7, /rate must also be set/, {
     verb: "STATUS",
   }),
   bad("flannel", "no subnet.env", { ...named, type: "flannel" }, 11, /subnet\.env is not there\nflanneld writes/),

@@ -106,9 +106,13 @@ function sectionLines(name: string, text: string): string[] {
       return routesAndRules(name, rows(text));
     case "qdisc":
       // In the order in which links came into the namespace.
-      return rows(text)
-        .map((row) => `qdisc: ${stable(row)}`)
-        .toSorted();
+      return (
+        rows(text)
+          .map((row) => `qdisc: ${stable(row)}`)
+          // An htb counts packets among its options.
+          .map((line) => line.replace(/"direct_packets_stat":\d+/, '"direct_packets_stat":0'))
+          .toSorted()
+      );
     case "nft":
       return rulesetLines(text);
     case "iptables":

@@ -165,6 +165,22 @@ const comparisons: readonly Comparison[] = [
     runtimeConfig: { mac: "02:00:00:00:22:08" },
     args: "IgnoreUnknown=1;MAC=02:00:00:00:22:09",
   },
+  {
+    name: "bandwidth, both directions",
+    since: "0.3.0",
+    config: {
+      type: "bandwidth",
+      ...{ ingressRate: 10_000_000, ingressBurst: 1_000_000, egressRate: 3_000_000, egressBurst: 100_000 },
+    },
+    after: [{ ...gateway, ipam: dual }],
+  },
+  {
+    name: "bandwidth, of the runtime, to the container alone",
+    since: "0.3.0",
+    config: { type: "bandwidth" },
+    after: [{ ...gateway, ipam: v4 }],
+    runtimeConfig: { bandwidth: { ingressRate: 10_000_000, ingressBurst: 1_000_000 } },
+  },
   // Below 1.0.0 the reference's loopback prints the newest shape under the older version's name.
   { name: "loopback", since: "1.0.0", config: { type: "loopback" }, ifName: "lo" },
 ];

@@ -265,6 +265,26 @@ export const pluginCases: readonly PluginCase[] = [
     works: "sandbox",
   },
   {
+    name: "bandwidth",
+    since: "0.3.0",
+    config: { type: "bandwidth", capabilities: { bandwidth: true } },
+    after: [gatewayBridgeDual],
+    runtimeConfig: (index) => ({ bandwidth: { ingressRate: 10_000_000 + index, egressRate: 20_000_000 } }),
+    works: "host",
+  },
+  {
+    name: "bandwidth, but for some subnets",
+    since: "0.3.0",
+    config: {
+      type: "bandwidth",
+      ...{ ingressRate: 10_000_000, ingressBurst: 1_000_000, egressRate: 20_000_000, egressBurst: 1_000_000 },
+      unshapedSubnets: ["10.0.0.0/8", "2001:db8::/32"],
+    },
+    after: [gatewayBridgeDual],
+    works: "host",
+    sampled: true,
+  },
+  {
     name: "flannel, both families",
     since: "0.1.0",
     config: {
