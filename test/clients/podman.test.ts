@@ -1,6 +1,5 @@
 /**
- * podman, the last release with CNI, with the list it brings along: bridge, host-local, portmap and tuning are this suite's;
- * firewall, which the list has too, is the reference's, found in the second plugin directory.
+ * podman, the last release with CNI, with the list it brings along: bridge, host-local, portmap, firewall and tuning.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -16,7 +16,10 @@ import {
 } from "./bad-input.ts";
 
 const bandwidth = { ...named, type: "bandwidth", prevResult };
+const firewall = { ...named, type: "firewall", backend: "nftables", prevResult };
+const sbr = { ...named, type: "sbr", prevResult };
 const tuning = { ...named, type: "tuning", prevResult };
+const vrf = { ...named, type: "vrf", prevResult };
 
 const rows: readonly BadInput[] = [
   bad("bridge", "no configuration at all", "", 6, /./),
@@ -225,6 +228,35 @@ const rows: readonly BadInput[] = [
   bad("flannel", "a delegate with ipam", { ...named, type: "flannel", delegate: { ipam: {} } }, 7, /delegate\.ipam/),
   bad("flannel", "a delegate that is a list", { ...named, type: "flannel", delegate: [] }, 7, /delegate: expected/),
   bad("flannel", "itself as the delegate", { ...named, type: "flannel", delegate: { type: "flannel" } }, 7, /itself/),
+  bad("firewall", "firewall without a prevResult", { ...named, type: "firewall" }, 7, /required prevResult missing/),
+  bad("firewall", "a prevResult of no known shape", { ...firewall, prevResult: { ips: 5 } }, [6, 7], /prevResult|ips/),
+  bad(
+    "firewall",
+    "a prevResult of another version",
+    { ...firewall, prevResult: { ...prevResult, cniVersion: "9.9.9" } },
+    [1, 6, 7],
+    /9\.9\.9/,
+  ),
+  bad(
+    "firewall",
+    "a policy that is none",
+    { ...firewall, ingressPolicy: "zz" },
+    7,
+    /ingressPolicy: "zz" is not one of/,
+  ),
+  bad("firewall", "a backend that is none", { ...firewall, backend: "pf" }, 7, /backend: "pf" is not one of/),
+  bad("firewall", "a backend that does not run", { ...firewall, backend: "firewalld" }, 5, /firewalld/),
+  bad("firewall", "STATUS of one", { ...firewall, backend: "firewalld" }, 50, /firewalld/, { verb: "STATUS" }),
+  bad("firewall", "a policy without a bridge", { ...firewall, ingressPolicy: "isolated" }, 7, /interface of the host/),
+  bad(
+    "firewall",
+    "a chain's name with a blank",
+    { ...firewall, iptablesAdminChainName: "A B" },
+    7,
+    /iptablesAdminChainName/,
+  ),
+  bad("firewall", "a mark beyond 32 bits", { ...firewall, acceptMark: 4294967296 }, 7, /acceptMark/),
+  bad("firewall", "a version before 0.4.0", { ...firewall, cniVersion: "0.3.1" }, 1, /0\.3\.1/),
   bad("portmap", "portmap without a prevResult", { ...named, type: "portmap" }, 7, /chained|prevResult/i),
   bad("portmap", "a prevResult that is a text", { ...portmap, prevResult: "none" }, [6, 7], /prevResult/),
   bad(

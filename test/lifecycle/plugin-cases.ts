@@ -246,6 +246,20 @@ export const pluginCases: readonly PluginCase[] = [
     works: "host",
   },
   {
+    name: "firewall, nftables",
+    since: "0.4.0",
+    config: { type: "firewall", backend: "nftables", ingressPolicy: "isolated" },
+    after: [gatewayBridgeDual],
+    works: "host",
+  },
+  {
+    name: "firewall, iptables",
+    since: "0.4.0",
+    config: { type: "firewall", backend: "iptables", ingressPolicy: "isolated" },
+    after: [gatewayBridgeDual],
+    works: "host",
+  },
+  {
     name: "tuning",
     since: "0.3.0",
     config: {
