@@ -7,9 +7,10 @@ const packages = {
   conntrack: "conntrack",
   curl: "curl",
   depmod: "kmod",
+  "firewall-cmd": "firewalld",
   ip: "iproute2",
-  iptables: "iptables",
   iperf3: "iperf3",
+  iptables: "iptables",
   "musl-gcc": "musl-tools",
   nft: "nftables",
   ping: "iputils-ping",
@@ -39,7 +40,8 @@ export function provideTools(tools: readonly Tool[], say: (line: string) => void
   if (!missing.every(isInstalled)) throw new Error(`apt-get could not install everything: ${byHand}`);
 }
 
-function isInstalled(command: string): boolean {
+/** Whether the program is found. */
+export function isInstalled(command: string): boolean {
   return spawnSync("sh", ["-c", 'command -v "$1"', "sh", command], { env: searched }).status === 0;
 }
 

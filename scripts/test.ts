@@ -11,7 +11,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { provideTools, searched } from "./debian-tools.ts";
+import { isInstalled, provideTools, searched } from "./debian-tools.ts";
 import { runEnclosed } from "./enclosure.ts";
 import { prepareKernel } from "./kernels.ts";
 
@@ -68,6 +68,19 @@ function fetchClients(): string {
   if (status === 0) return "";
   const words = (stderr || String(error ?? "")).trim().split("\n")[0] ?? "";
   return `podman and containerd cannot be had from Debian's archive (${words})`;
+}
+
+/** Why there is no firewalld, or nothing when there is one: it is not installed where an init would start it. */
+function provideFirewalld(): string {
+  if (existsSync("/run/systemd/system") && !isInstalled("firewall-cmd")) {
+    return "firewalld is not installed, and on this machine its package would start it (apt-get install firewalld)";
+  }
+  try {
+    provideTools(["firewall-cmd"], say);
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** Whether a test file is among those to be run: vitest takes a file whose path has one of the words in it. */
@@ -132,6 +145,13 @@ if (isChosen("test/interop/flannel.test.ts")) {
   if (reason !== "") {
     say(`${reason}: tests that compare with it are skipped`);
     process.env["FERRULE_FLANNEL_MISSING"] = reason;
+  }
+}
+if (isChosen("test/firewall/firewalld.test.ts")) {
+  const reason = provideFirewalld();
+  if (reason !== "") {
+    say(`${reason}: tests that run it are skipped`);
+    process.env["FERRULE_FIREWALLD_MISSING"] = reason;
   }
 }
 if (["test/clients/podman.test.ts", "test/clients/containerd.test.ts"].some(isChosen)) {
