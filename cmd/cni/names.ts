@@ -12,9 +12,11 @@ export const pluginNames: readonly string[] = [
   "macvlan",
   "portmap",
   "ptp",
+  "sbr",
   "static",
   "tap",
   "tuning",
   "vlan",
+  "vrf",
 ];
 export const toolNames: readonly string[] = ["cnitool"];

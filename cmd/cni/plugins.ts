@@ -13,17 +13,19 @@ import { loopback } from "../../plugins/loopback/loopback.ts";
 import { macvlan } from "../../plugins/macvlan/macvlan.ts";
 import { portmap } from "../../plugins/portmap/portmap.ts";
 import { ptp } from "../../plugins/ptp/ptp.ts";
+import { sbr } from "../../plugins/sbr/sbr.ts";
 import { tap } from "../../plugins/tap/tap.ts";
 import { tuning } from "../../plugins/tuning/tuning.ts";
 import { vlan } from "../../plugins/vlan/vlan.ts";
+import { vrf } from "../../plugins/vrf/vrf.ts";
 
 /** The plugin of that name, or `undefined`. */
 export function findOwnPlugin(name: string): Plugin | undefined {
   switch (name) {
-    case "bridge":
-      return bridge();
     case "bandwidth":
       return bandwidth();
+    case "bridge":
+      return bridge();
     case "host-device":
       return hostDevice();
     case "firewall":
@@ -40,6 +42,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return macvlan();
     case "ptp":
       return ptp();
+    case "sbr":
+      return sbr();
     case "static":
       return staticIpam();
     case "portmap":
@@ -52,6 +56,8 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return tuning();
     case "vlan":
       return vlan();
+    case "vrf":
+      return vrf();
     default:
       return undefined;
   }

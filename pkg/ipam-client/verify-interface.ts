@@ -10,7 +10,7 @@ import type { NetworkStack } from "../netlink/stack.ts";
 import type { Sandbox } from "../skel/sandbox.ts";
 import { routeGateway } from "./configure-interface.ts";
 
-const MAIN_TABLE = 254;
+const LOCAL_TABLE = 255;
 
 /**
  * The container's interface, verified against the result of ADD; of any kind where that is `undefined`.
@@ -43,14 +43,15 @@ function verifyAddresses(stack: NetworkStack, link: Link, result: Result): void 
   }
 }
 
+/** A route that names no table was made in the main table, from where a chained plugin (sbr, vrf) may have moved it to another. */
 function verifyRoutes(stack: NetworkStack, link: Link, result: Result): void {
   for (const route of result.routes) {
-    const table = route.table ?? MAIN_TABLE;
     const gateway = routeGateway(route, result);
-    const have = listRoutes(stack, { family: route.dst.family, table });
-    if (have.some((each) => isRoute(each, link, route, gateway))) continue;
+    const have = listRoutes(stack, { family: route.dst.family, table: route.table });
+    if (have.some((each) => each.table !== LOCAL_TABLE && isRoute(each, link, route, gateway))) continue;
     const via = gateway === undefined ? "" : ` via ${gateway.toString()}`;
-    throw drift(`route ${route.dst.toString()}${via} dev ${link.name} is missing in table ${table}`);
+    const where = route.table === undefined ? "" : ` in table ${route.table}`;
+    throw drift(`route ${route.dst.toString()}${via} dev ${link.name} is missing${where}`);
   }
 }
 

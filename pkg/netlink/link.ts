@@ -8,7 +8,8 @@ import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import { Attributes } from "./attributes.ts";
 import { AF_UNSPEC } from "./family.ts";
 import { familyAttributes, inet6Attributes, linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
-import { type Message, messageBody } from "./message.ts";
+import { type Message, messageBody, messageFlag } from "./message.ts";
+import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** linux/rtnetlink.h, RTM_* */
@@ -146,7 +147,14 @@ export interface LinkChange {
  * @throws KernelError
  */
 export function changeLink(stack: NetworkStack, link: Link, change: LinkChange): void {
-  stack.route.request(`change link ${link.name}`, linkMessage.add, 0, encodeChange(link.index, change));
+  const { operation, type, flags, body } = linkChange(link, change);
+  stack.route.request(operation, type, flags, body);
+}
+
+/** The same as part of a batch. */
+export function linkChange(link: Link, change: LinkChange): BatchMessage {
+  const body = encodeChange(link.index, change);
+  return { operation: `change link ${link.name}`, type: linkMessage.add, flags: messageFlag.ack, body };
 }
 
 /** The message of `changeLink`. */

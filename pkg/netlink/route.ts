@@ -30,13 +30,20 @@ export interface RouteFilter {
 /** The routes that match, of every table; those that the kernel caches for single destinations are left out. @throws KernelError */
 export function listRoutes(stack: NetworkStack, filter: RouteFilter = {}): Route[] {
   const found: Route[] = [];
-  for (const family of families(filter.family)) {
-    for (const message of dumpRoutes(stack, family, filter)) {
-      const route = decodeRoute(message);
-      if (route !== undefined && matches(route, filter)) found.push(route);
-    }
+  for (const message of dumpedRoutes(stack, filter)) {
+    const route = decodeRoute(message);
+    if (route !== undefined && matchesFilter(route, filter)) found.push(route);
   }
   return found;
+}
+
+/** The kernel's messages about routes: those that match, and with old kernels others (`matchesFilter`). @throws KernelError */
+export function dumpedRoutes(stack: NetworkStack, filter: RouteFilter): Message[] {
+  const messages: Message[] = [];
+  for (const family of families(filter.family)) {
+    for (const message of dumpRoutes(stack, family, filter)) messages.push(message);
+  }
+  return messages;
 }
 
 function families(only: Family | undefined): readonly Family[] {
@@ -59,7 +66,7 @@ function dumpRoutes(stack: NetworkStack, family: Family, filter: RouteFilter): M
 }
 
 /** Kernels before 4.20 do not filter. */
-function matches(route: Route, filter: RouteFilter): boolean {
+export function matchesFilter(route: Route, filter: RouteFilter): boolean {
   if (filter.table !== undefined && route.table !== filter.table) return false;
   if (filter.linkIndex === undefined || route.linkIndex === filter.linkIndex) return true;
   return route.nexthops.some((hop) => hop.linkIndex === filter.linkIndex);

@@ -1,5 +1,5 @@
 /** Policy rules: which routing table serves which packets. Source: linux/fib_rules.h. */
-import { address, cstring, u32 } from "../codec/codec.ts";
+import { address, boolU8, cstring, u8, u32 } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Address, Family } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
@@ -32,6 +32,8 @@ const ruleAttributes = attributes({
   table: attribute(15, u32),
   markMask: attribute(16, u32),
   outputName: attribute(17, cstring),
+  masterTable: attribute(19, boolU8),
+  protocol: attribute(21, u8),
 });
 
 /** A rule to be made. What is left out or `undefined` matches everything. */
@@ -46,6 +48,10 @@ export interface RuleSpec {
   readonly outputName?: string | undefined;
   readonly mark?: number | undefined;
   readonly markMask?: number | undefined;
+  /** RTPROT_*: who made it; linux 4.17. */
+  readonly protocol?: number | undefined;
+  /** Instead of `table`, which is 0 then: the table of the VRF that the packet belongs to. */
+  readonly masterTable?: boolean | undefined;
 }
 
 /** A rule that the kernel has. */
@@ -61,6 +67,10 @@ export interface Rule {
   readonly outputName: string;
   readonly mark: number | undefined;
   readonly markMask: number | undefined;
+  /** RTPROT_*; 0 when nobody said. */
+  readonly protocol: number;
+  /** It names the table of the VRF that the packet belongs to. */
+  readonly masterTable: boolean;
   /** Packets that do not match. */
   readonly inverted: boolean;
   /** FR_ACT_* */
@@ -118,7 +128,9 @@ export function encodeRule(rule: RuleSpec): Uint8Array {
     .set(ruleAttributes.priority, rule.priority)
     .set(ruleAttributes.mark, rule.mark)
     .set(ruleAttributes.markMask, rule.markMask)
-    .set(ruleAttributes.table, table > 255 ? table : undefined);
+    .set(ruleAttributes.table, table > 255 ? table : undefined)
+    .set(ruleAttributes.masterTable, rule.masterTable)
+    .set(ruleAttributes.protocol, rule.protocol);
   return messageBody(header, content);
 }
 
@@ -139,6 +151,8 @@ export function decodeRule(message: Message): Rule | undefined {
     outputName: found.get(ruleAttributes.outputName) ?? "",
     mark: found.get(ruleAttributes.mark),
     markMask: found.get(ruleAttributes.markMask),
+    protocol: found.get(ruleAttributes.protocol) ?? 0,
+    masterTable: found.get(ruleAttributes.masterTable) ?? false,
     inverted: (view.getUint32(8, true) & INVERTED) !== 0,
     action: view.getUint8(7),
   };

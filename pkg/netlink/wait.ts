@@ -3,12 +3,15 @@ import { clockMs } from "#system";
 import { remainingMs } from "../linux/termination.ts";
 import { type LinkAddress, listAddressesOf } from "./address.ts";
 import { findLinkByIndex, type Link, listLinks } from "./link.ts";
+import { listRoutes, type Route, type RouteFilter } from "./route.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** linux/rtnetlink.h, RTNLGRP_* */
 const LINKS = 1;
 const IPV4_ADDRESSES = 5;
 const IPV6_ADDRESSES = 9;
+const IPV4_ROUTES = 7;
+const IPV6_ROUTES = 11;
 
 /**
  * Waits until the link is as wanted: the link then, or `undefined` after `timeoutMs` or as soon as it is gone.
@@ -60,6 +63,18 @@ export function waitForAddresses(
   };
   waitFor(stack, `wait for the addresses of link ${linkIndex}`, [IPV4_ADDRESSES, IPV6_ADDRESSES], look, timeoutMs);
   return addresses;
+}
+
+/** Waits until there are routes as wanted; whether there were before `timeoutMs` had passed. @throws KernelError; Interrupted */
+export function waitForRoutes(
+  stack: NetworkStack,
+  what: string,
+  filter: RouteFilter,
+  areReady: (routes: readonly Route[]) => boolean,
+  timeoutMs: number,
+): boolean {
+  const look = (): boolean => areReady(listRoutes(stack, filter));
+  return waitFor(stack, `wait for ${what}`, [IPV4_ROUTES, IPV6_ROUTES], look, timeoutMs);
 }
 
 /** Looks, and again after each notification; whether what was seen was as wanted before the time was up. */

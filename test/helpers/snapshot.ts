@@ -144,11 +144,16 @@ function rulesetLines(text: string): string[] {
 function routesAndRules(family: string, all: readonly JsonRow[]): string[] {
   const isRule = (row: JsonRow): boolean => row["priority"] !== undefined;
   const routes = all.filter((row) => !isRule(row) && isRouteOfSomebody(row)).map((row) => stable(row));
-  const rules = all.filter((row) => isRule(row)).map((row) => stable(row));
+  const rules = all.filter((row) => isRule(row) && !isRuleOfVrfs(row)).map((row) => stable(row));
   return [
     ...routes.toSorted().map((line) => `route${family}: ${line}`),
     ...rules.map((line) => `rule${family}: ${line}`),
   ];
+}
+
+/** The kernel makes it with a namespace's first VRF and never again, so that nobody can take it back. */
+function isRuleOfVrfs(row: JsonRow): boolean {
+  return "l3mdev" in row;
 }
 
 /** One JSON array a line: `ip -batch` prints one for each of its lines. */

@@ -299,6 +299,29 @@ export const pluginCases: readonly PluginCase[] = [
     sampled: true,
   },
   {
+    name: "sbr, both families",
+    since: "0.3.0",
+    config: { type: "sbr", addSourceHints: true },
+    after: [gatewayBridgeDual],
+    works: "sandbox",
+  },
+  {
+    name: "sbr with somebody else's table",
+    since: "0.3.0",
+    config: { type: "sbr", table: 4000000000 },
+    after: [gatewayBridgeDual],
+    works: "sandbox",
+    sampled: true,
+  },
+  {
+    name: "vrf, both families",
+    since: "0.3.1",
+    config: { type: "vrf", vrfname: "blue" },
+    after: [{ type: "ptp", ipam: dual }],
+    works: "sandbox",
+    needs: "vrf",
+  },
+  {
     name: "flannel, both families",
     since: "0.1.0",
     config: {

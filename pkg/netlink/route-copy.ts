@@ -1,0 +1,296 @@
+/**
+ * Routes with everything that the kernel told of them, to be put into another table as they are: what no field of `Route` says
+ * (metrics, encapsulation, preference, nexthop objects) goes along. Used by what moves routes.
+ * Source: linux/rtnetlink.h (struct rtmsg, struct rtnexthop, struct rta_cacheinfo, RTA_*).
+ */
+import { toHex } from "../codec/hex.ts";
+import { Writer } from "../codec/writer.ts";
+import { KernelError } from "../linux/errno.ts";
+import { Attributes } from "./attributes.ts";
+import { type Message, messageBody, messageFlag } from "./message.ts";
+import { dumpedRoutes, matchesFilter, type RouteFilter } from "./route.ts";
+import { decodeRoute, type Route } from "./route-message.ts";
+import type { BatchMessage } from "./socket.ts";
+import type { NetworkStack } from "./stack.ts";
+
+/** RTM_* */
+const ADD_ROUTE = 24;
+const DELETE_ROUTE = 25;
+
+/** RTA_* */
+const LINK_INDEX = 4;
+const GATEWAY = 5;
+const MULTIPATH = 9;
+const REALM = 11;
+const CACHE_INFO = 12;
+const TABLE = 15;
+const VIA = 18;
+const ENCAPSULATION_TYPE = 21;
+const ENCAPSULATION = 22;
+const EXPIRES = 23;
+const NEXTHOP_ID = 30;
+/** What belongs to one way of a route. */
+const OF_WAY: readonly number[] = [GATEWAY, REALM, VIA, ENCAPSULATION_TYPE, ENCAPSULATION];
+
+const RTMSG_BYTES = 12;
+const RTNEXTHOP_BYTES = 8;
+const ATTRIBUTE_BYTES = 4;
+const TYPE_MASK = 0x3fff;
+/** RTNH_F_ONLINK; the other flags tell states. */
+const ON_LINK = 4;
+/** RTM_F_CLONED: a cache's entry. */
+const CLONED = 0x200;
+/** struct rta_cacheinfo: rta_expires, in 1/100 s; 0 is never. */
+const EXPIRES_AT = 8;
+const TICKS_PER_SECOND = 100;
+
+/** One attribute as it came. */
+class Part {
+  /** With NLA_F_NESTED where it was set. */
+  readonly id: number;
+  readonly payload: Uint8Array;
+  constructor(id: number, payload: Uint8Array) {
+    this.id = id;
+    this.payload = payload;
+  }
+}
+
+/** One way of a route. */
+class Way {
+  readonly linkIndex: number;
+  readonly flags: number;
+  /** rtnh_hops: the weight less one. */
+  readonly hops: number;
+  readonly parts: readonly Part[];
+  constructor(linkIndex: number, flags: number, hops: number, parts: readonly Part[]) {
+    this.linkIndex = linkIndex;
+    this.flags = flags & ON_LINK;
+    this.hops = hops;
+    this.parts = parts;
+  }
+}
+
+function partsOf(bytes: Uint8Array): Part[] {
+  const parts: Part[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 0;
+  while (at + ATTRIBUTE_BYTES <= bytes.length) {
+    const length = view.getUint16(at, true);
+    if (length < ATTRIBUTE_BYTES || at + length > bytes.length) break;
+    parts.push(new Part(view.getUint16(at + 2, true), bytes.subarray(at + ATTRIBUTE_BYTES, at + length)));
+    at += (length + 3) & ~3;
+  }
+  return parts;
+}
+
+function waysOf(bytes: Uint8Array): Way[] {
+  const ways: Way[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 0;
+  while (at + RTNEXTHOP_BYTES <= bytes.length) {
+    const length = view.getUint16(at, true);
+    if (length < RTNEXTHOP_BYTES || at + length > bytes.length) break;
+    const parts = partsOf(bytes.subarray(at + RTNEXTHOP_BYTES, at + length));
+    ways.push(new Way(view.getUint32(at + 4, true), view.getUint8(at + 2), view.getUint8(at + 3), parts));
+    at += (length + 3) & ~3;
+  }
+  return ways;
+}
+
+function attributesOf(parts: readonly Part[]): Attributes {
+  const out = new Attributes();
+  for (const part of parts) out.put(part.id, part.payload);
+  return out;
+}
+
+function number(value: number): Uint8Array {
+  return new Writer().u32(value).done();
+}
+
+/** A route of the kernel's, whole. */
+export class RouteCopy {
+  readonly route: Route;
+  private readonly header: Uint8Array;
+  private readonly flags: number;
+  /** What is the route's and no way's. */
+  private readonly parts: Part[] = [];
+  private readonly ways: Way[];
+  private readonly nexthopId: Uint8Array | undefined;
+  /** Seconds from when it was listed; 0 is for ever. */
+  private readonly expiresSeconds: number;
+
+  constructor(route: Route, body: Uint8Array) {
+    this.route = route;
+    this.header = body.subarray(0, RTMSG_BYTES);
+    this.flags = new DataView(body.buffer, body.byteOffset, body.length).getUint32(8, true);
+    const single: Part[] = [];
+    let linkIndex = 0;
+    let ways: Way[] = [];
+    let nexthopId: Uint8Array | undefined;
+    let expiresSeconds = 0;
+    for (const part of partsOf(body.subarray(RTMSG_BYTES))) {
+      const { payload } = part;
+      const id = part.id & TYPE_MASK;
+      const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+      if (id === LINK_INDEX) linkIndex = view.getUint32(0, true);
+      else if (id === MULTIPATH) ways = waysOf(payload);
+      else if (id === NEXTHOP_ID) nexthopId = payload;
+      else if (id === CACHE_INFO) {
+        expiresSeconds = Math.ceil(Math.max(0, view.getInt32(EXPIRES_AT, true)) / TICKS_PER_SECOND);
+      } else if (OF_WAY.includes(id)) single.push(part);
+      else if (id !== TABLE && id !== EXPIRES) this.parts.push(part);
+    }
+    this.ways = ways.length > 0 ? ways : [new Way(linkIndex, this.flags, 0, single)];
+    this.nexthopId = nexthopId;
+    this.expiresSeconds = expiresSeconds;
+  }
+
+  /** Whether the kernel only remembers here what it found elsewhere. */
+  get isCached(): boolean {
+    return (this.flags & CLONED) !== 0;
+  }
+
+  /** Whether its ways are those of a nexthop object (ip-nexthop(8)). */
+  get isOfObject(): boolean {
+    return this.nexthopId !== undefined;
+  }
+
+  /** Whether it has other ways than over this link. */
+  isSharedBy(linkIndex: number): boolean {
+    return this.ways.some((way) => way.linkIndex !== linkIndex);
+  }
+
+  /** Whether it leads to a gateway, and not to the link itself. */
+  get hasGateway(): boolean {
+    return this.route.gateway !== undefined || this.route.nexthops.some((hop) => hop.gateway !== undefined);
+  }
+
+  /** What two routes have in common that differ in nothing but their table, and in ways that are not over this link. */
+  keyOver(linkIndex: number): string {
+    const view = new DataView(this.header.buffer, this.header.byteOffset, this.header.length);
+    const words: string[] = [];
+    for (const at of [0, 1, 2, 3, 5, 6, 7]) words.push(view.getUint8(at).toString());
+    words.push(toHex(attributesOf(this.parts).encode()));
+    const ways: string[] = [];
+    const own = this.ways.filter((way) => way.linkIndex === linkIndex);
+    for (const way of own) {
+      const weight = own.length === 1 ? 0 : way.hops;
+      ways.push(`${way.flags} ${weight} ${toHex(attributesOf(way.parts).encode())}`);
+    }
+    return `${words.join(" ")} ${ways.toSorted((a, b) => (a < b ? -1 : 1)).join(",")}`;
+  }
+
+  /** The message about this route in `table`, with only its ways over the link. */
+  message(table: number, linkIndex: number, mayNameNexthop = true): Uint8Array {
+    const own = this.ways.filter((way) => way.linkIndex === linkIndex);
+    const isObject = mayNameNexthop && this.nexthopId !== undefined && own.length === this.ways.length;
+    const only = own.length === 1 && !isObject ? own.at(0) : undefined;
+    const content = attributesOf(this.parts);
+    content.put(TABLE, number(table));
+    if (this.expiresSeconds > 0) content.put(EXPIRES, number(this.expiresSeconds));
+    if (isObject) {
+      content.put(NEXTHOP_ID, this.nexthopId ?? new Uint8Array(0));
+    } else if (only !== undefined) {
+      content.put(LINK_INDEX, number(only.linkIndex));
+      for (const part of only.parts) content.put(part.id, part.payload);
+    } else {
+      content.put(MULTIPATH, encodeWays(own));
+    }
+    const view = new DataView(this.header.buffer, this.header.byteOffset, this.header.length);
+    const header = new Writer();
+    for (const at of [0, 1, 2, 3]) header.u8(view.getUint8(at));
+    header.u8(table > 255 ? 0 : table);
+    for (const at of [5, 6, 7]) header.u8(view.getUint8(at));
+    return messageBody(header.u32(only === undefined ? 0 : only.flags), content);
+  }
+
+  /** "default via 10.1.0.1", for messages. */
+  toString(): string {
+    const gateway = this.route.gateway === undefined ? "" : ` via ${this.route.gateway.toString()}`;
+    return `${this.route.destination.toString()}${gateway}`;
+  }
+}
+
+function encodeWays(ways: readonly Way[]): Uint8Array {
+  const out = new Writer();
+  for (const way of ways) {
+    const content = attributesOf(way.parts).encode();
+    out
+      .u16(RTNEXTHOP_BYTES + content.length)
+      .u8(way.flags)
+      .u8(way.hops)
+      .u32(way.linkIndex)
+      .bytes(content)
+      .align(4);
+  }
+  return out.done();
+}
+
+/** The routes that match, whole. @throws KernelError */
+export function listRouteCopies(stack: NetworkStack, filter: RouteFilter = {}): RouteCopy[] {
+  const found: RouteCopy[] = [];
+  for (const message of dumpedRoutes(stack, filter)) {
+    const copy = copyOf(message);
+    if (copy !== undefined && !copy.isCached && matchesFilter(copy.route, filter)) found.push(copy);
+  }
+  return found;
+}
+
+function copyOf(message: Message): RouteCopy | undefined {
+  const route = decodeRoute(message);
+  return route === undefined ? undefined : new RouteCopy(route, message.body);
+}
+
+/** Adds the ways over the link to a table, behind its equals; whether that was needed. @throws KernelError */
+export function addRouteCopy(stack: NetworkStack, copy: RouteCopy, table: number, linkIndex: number): boolean {
+  try {
+    const { operation, type, flags, body } = additionOf(copy, table, linkIndex);
+    stack.route.request(operation, type, flags, body);
+    return true;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    if (error.errno === "EEXIST") return false;
+    if (!copy.isOfObject) throw error;
+    // A nexthop object goes when its link goes down; the route is then written out.
+    const body = copy.message(table, linkIndex, false);
+    stack.route.request(`add route ${copy.toString()}`, ADD_ROUTE, messageFlag.create | messageFlag.append, body);
+    return true;
+  }
+}
+
+/** The same as part of a batch, in which nexthop objects are not relied on. */
+export function additionOf(copy: RouteCopy, table: number, linkIndex: number, mayNameNexthop = true): BatchMessage {
+  return {
+    operation: `add route ${copy.toString()} to table ${table}`,
+    type: ADD_ROUTE,
+    flags: messageFlag.create | messageFlag.append | messageFlag.ack,
+    body: copy.message(table, linkIndex, mayNameNexthop),
+  };
+}
+
+/** Deletes the ways over the link from a table; whether they were there. @throws KernelError */
+export function deleteRouteCopy(stack: NetworkStack, copy: RouteCopy, table: number, linkIndex: number): boolean {
+  try {
+    const { operation, type, flags, body } = deletionOf(copy, table, linkIndex);
+    stack.route.request(operation, type, flags, body);
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError && (error.errno === "ESRCH" || error.errno === "ENODEV")) return false;
+    throw error;
+  }
+}
+
+/** The same as part of a batch. */
+export function deletionOf(copy: RouteCopy, table: number, linkIndex: number): BatchMessage {
+  return {
+    operation: `delete route ${copy.toString()} from table ${table}`,
+    type: DELETE_ROUTE,
+    flags: messageFlag.ack,
+    body: copy.message(table, linkIndex),
+  };
+}
+
+/** Those that others need to be there first come first: a gateway must be reachable. Otherwise the order stays. */
+export function inOrderOfNeed(copies: readonly RouteCopy[]): RouteCopy[] {
+  return copies.toSorted((a, b) => (a.hasGateway ? 1 : 0) - (b.hasGateway ? 1 : 0));
+}
