@@ -92,15 +92,15 @@ export function verifyArriving(
 }
 
 /**
- * Takes the redirection to the attachment's ifb from the link, or one to a link that is gone, which would drop everything. Others'
- * stay, and absence is success. @throws KernelError
+ * Takes the redirection to the attachment's ifb from the link, or one to a link that is gone, which would drop everything; or what an
+ * ADD has left that was killed before it redirected anything. Others' stay, and absence is success. @throws KernelError
  */
 export function removeRedirection(host: NetworkStack, end: Link, ifb: Link | undefined): void {
   const found = findQdisc(host, end, trafficParent.ingress);
   if (found === undefined || found.kind !== "ingress") return;
   const filters = listFilters(host, end, INGRESS_HANDLE);
   const isOurs = (filter: Filter): boolean => filter.redirectTo === 0 || filter.redirectTo === ifb?.index;
-  if (filters.some((filter) => filter.redirectTo !== undefined && isOurs(filter))) {
-    removeQdisc(host, end, trafficParent.ingress);
-  }
+  const redirects = filters.filter((filter) => filter.redirectTo !== undefined);
+  const isUnfinished = redirects.length === 0 && filters.every((filter) => filter.kind === "u32");
+  if (redirects.some(isOurs) || isUnfinished) removeQdisc(host, end, trafficParent.ingress);
 }
