@@ -3,10 +3,11 @@
  * own, whose network is the node's. Ends with 1 at the first thing that is not as it should be.
  *
  *   outside[eth0 192.0.2.2] ── [uplink 192.0.2.1] node [cni0 10.88.0.1] ── [eth0 10.88.0.2] web
- *                                                                       └─ [eth0 10.88.0.3] client
+ *                                                      │                └─ [eth0 10.88.0.3] client
+ *                                                      └ [cni1 10.244.3.1] ── [eth0 10.244.3.2] pod
  */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   CommandFailed,
@@ -32,9 +33,34 @@ const bridge = {
   ipMasq: true,
   ipam: { type: "host-local", ranges: [[{ subnet: "10.88.0.0/24" }], [{ subnet: "fd00:88::/64" }]] },
 };
-const portmap = { type: "portmap", capabilities: { portMappings: true } };
-const network = { cniVersion: "1.1.0", name: "podnet", plugins: [bridge, portmap] };
-const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
+const chained = [
+  { type: "portmap", capabilities: { portMappings: true } },
+  { type: "firewall" },
+  { type: "tuning", sysctl: { "net.core.somaxconn": "500" } },
+  { type: "bandwidth", capabilities: { bandwidth: true } },
+];
+const network = { cniVersion: "1.1.0", name: "podnet", plugins: [bridge, ...chained] };
+const forWeb = {
+  portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }],
+  bandwidth: { ingressRate: 50_000_000, egressRate: 50_000_000 },
+};
+
+/** A second network, as kube-flannel writes it; what flanneld has for the node is in subnet.env. */
+const flannelNetwork = {
+  cniVersion: "1.0.0",
+  name: "cbr0",
+  plugins: [
+    { type: "flannel", delegate: { bridge: "cni1", hairpinMode: true, isDefaultGateway: true } },
+    { type: "portmap", capabilities: { portMappings: true } },
+  ],
+};
+const subnetFile = [
+  "FLANNEL_NETWORK=10.244.0.0/16",
+  "FLANNEL_SUBNET=10.244.3.1/24",
+  "FLANNEL_MTU=1450",
+  "FLANNEL_IPMASQ=true",
+  "",
+].join("\n");
 
 interface AddResult {
   readonly interfaces: readonly { readonly name: string; readonly mac: string; readonly sandbox?: string }[];
@@ -112,6 +138,17 @@ function reservations(): string[] {
   return snapshot().filter((line) => /^file: \/var\/lib\/cni\/networks\/podnet\/(10\.|fd00)/.test(line));
 }
 
+/** The host's end of a sandbox's pair. */
+function hostEndOf(name: string): string {
+  const result = quietly(["ip", "-j", "link", "show", "dev", "eth0"], { in: name });
+  const [{ link_index: index }] = JSON.parse(result) as [{ readonly link_index: number }];
+  const links = JSON.parse(quietly(["ip", "-j", "link", "show"])) as {
+    readonly ifindex: number;
+    readonly ifname: string;
+  }[];
+  return links.find((link) => link.ifindex === index)?.ifname ?? "";
+}
+
 function containerIdIn(line: string | undefined): string {
   const content = /: ("(?:[^"\\]|\\.)*")$/.exec(line ?? "")?.[1] ?? '""';
   return String(JSON.parse(content)).split(/\r?\n/)[0] ?? "";
@@ -142,8 +179,11 @@ async function play(): Promise<void> {
   next("Two containers get their interfaces and addresses");
   makeSandbox("web");
   makeSandbox("client");
-  const web = attach("web", { portMappings });
+  const web = attach("web", forWeb);
   const client = attach("client");
+  typed(["cat", "/proc/sys/net/core/somaxconn"], { in: "web" });
+  typed(["tc", "qdisc", "show", "dev", hostEndOf("web")], { show: (output) => output.split("\n")[0] ?? "" });
+  showSuccess("tuning and bandwidth have done their part");
 
   next("They reach each other, and the host outside");
   for (const address of web) ping("client", address, `web at ${address}`);
@@ -184,6 +224,18 @@ async function play(): Promise<void> {
   fetchPage("outside", "http://192.0.2.1:8080/", "192.0.2.2");
   showSuccess("and web, which is alive, is still served");
 
+  next("A network of flannel's on the same node");
+  mkdirSync("/run/flannel", { recursive: true });
+  writeFileSync("/run/flannel/subnet.env", subnetFile);
+  writeFileSync("/etc/cni/net.d/20-flannel.conflist", `${JSON.stringify(flannelNetwork, null, 2)}\n`);
+  typed(["cat", "/run/flannel/subnet.env"]);
+  makeSandbox("pod");
+  cnitool(["add", "cbr0", "/run/netns/pod"], undefined, describeResult);
+  ping("pod", "10.244.3.1", "its gateway on the bridge that flannel's delegate made");
+  cnitool(["check", "cbr0", "/run/netns/pod"], undefined, nothing);
+  cnitool(["del", "cbr0", "/run/netns/pod"], undefined, nothing);
+  quietly(["ip", "netns", "delete", "pod"]);
+
   next("DEL");
   service.kill("SIGKILL");
   cnitool(["del", "podnet", "/run/netns/web"], undefined, nothing);
@@ -203,8 +255,9 @@ async function play(): Promise<void> {
   );
   showNote("an administrator who gives up the network removes them:");
   typed(["ip", "link", "delete", "cni0"]);
+  typed(["ip", "link", "delete", "cni1"]);
   typed(["sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"]);
-  typed(["rm", "-r", "/etc/cni/net.d", ...stateLeft()]);
+  typed(["rm", "-r", "/etc/cni/net.d", "/run/flannel/subnet.env", ...stateLeft()]);
   const remaining = difference(before, snapshot());
   showOutput(remaining.join("\n"));
   expect(remaining.length === 0, `the node is as it was: all ${before.length} noted lines, byte for byte`);
@@ -212,24 +265,26 @@ async function play(): Promise<void> {
 
 /** What belongs to the network, not to a container: DEL leaves it, as the reference suite does. */
 function isKeptByDesign(line: string): boolean {
-  const ofBridge = /^[+] (link|address|route6?): .*\bcni0\b/.test(line);
+  const ofBridge = /^[+] (link|address|qdisc|route6?): .*\bcni[01]\b/.test(line);
   // A forwarding host answers to its subnets' anycast addresses.
   const ofForwarding = /^[+-] sysctl: |^[+] route6?: anycast \S+ dev uplink /.test(line);
-  const ofNetwork = /^[+] (directory|file): \/(etc\/cni\/net\.d|var\/lib\/cni)/.test(line);
-  const ofContainer = /veth|10\.88\.0\.[23](?![\d"])|fd00:88::[23](?![\da-f"])|cnitool-/.test(line);
+  const ofNetwork = /^[+] (directory|file): \/(etc\/cni\/net\.d|run\/flannel|run\/cni|var\/lib\/cni)/.test(line);
+  const ofContainer = /veth|10\.88\.0\.[23](?![\d"])|fd00:88::[23](?![\da-f"])|10\.244\.3\.2(?![\d"])|cnitool-/.test(
+    line,
+  );
   return (ofBridge || ofForwarding || ofNetwork) && !ofContainer;
 }
 
 /** The directories that plugins and cnitool made. */
 function stateLeft(): string[] {
-  return readdirSync("/var/lib/cni").map((name) => `/var/lib/cni/${name}`);
+  return ["/var/lib/cni", "/run/cni"].flatMap((path) => readdirSync(path).map((name) => join(path, name)));
 }
 
 function describeNetwork(): string {
   return [
     `{ "cniVersion": "1.1.0", "name": "podnet", "plugins": [`,
     `  ${JSON.stringify(bridge).replace('"ipam"', '\n    "ipam"')},`,
-    `  ${JSON.stringify(portmap)}`,
+    chained.map((plugin) => `  ${JSON.stringify(plugin)}`).join(",\n"),
     "] }",
   ].join("\n");
 }

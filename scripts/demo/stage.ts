@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { showCommand, showOutput } from "./terminal.ts";
 
 /** Where the files of plugins and runtimes are. */
-const stateDirectories = ["/etc/cni", "/run/cni", "/run/ferrule", "/var/lib/cni"];
+const stateDirectories = ["/etc/cni", "/run/cni", "/run/ferrule", "/run/flannel", "/var/lib/cni"];
 /** Switches of the kernel that attaching containers may turn. */
 const switches = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"];
 
@@ -99,6 +99,7 @@ export function snapshot(): string[] {
     ["route6", ["ip", "-6", "route", "show", "table", "all"]],
     ["rule", ["ip", "rule"]],
     ["rule6", ["ip", "-6", "rule"]],
+    ["qdisc", ["tc", "qdisc"]],
     ["nft", ["nft", "list", "ruleset"]],
   ] as const) {
     for (const line of quietly(argv).split("\n")) if (line.trim() !== "") lines.push(`${title}: ${line.trimEnd()}`);
