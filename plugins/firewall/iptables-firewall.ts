@@ -31,16 +31,23 @@ function places(host: NetworkStack, family: Family): Iptables[] {
   return found.length > 0 ? found : [Iptables.require(family)];
 }
 
+/** One iptables and what must be in it. */
+interface Work {
+  readonly iptables: Iptables;
+  readonly part: Wanted;
+}
+
 /** Makes the attachment's rules; idempotent. @throws CniError 5, also when iptables is missing */
 export function ensureInIptables(host: NetworkStack, wanted: Wanted, adminChain: string): void {
+  // All is found out before anything is changed: what a first ADD makes for everybody is not taken back.
+  const work: Work[] = [];
+  for (const family of families) {
+    const part = partOf(wanted, family);
+    if (part === undefined) continue;
+    for (const iptables of places(host, family)) work.push({ iptables, part });
+  }
   alone(() => {
-    for (const family of families) {
-      const part = partOf(wanted, family);
-      if (part === undefined) continue;
-      for (const iptables of places(host, family)) {
-        iptables.change(TABLE, (saved) => installation(saved, part, adminChain));
-      }
-    }
+    for (const { iptables, part } of work) iptables.change(TABLE, (saved) => installation(saved, part, adminChain));
   });
 }
 
