@@ -37,6 +37,20 @@ describe.each(engines)("$name", (suite) => {
     ]);
   });
 
+  test.each([1, 100])("%d Mbit/s is kept to as well, without a burst being said", async (megabits) => {
+    await using node = await TestNode.create();
+    const network = limitedNetwork(node, suite, { ingressRate: megabits * MBIT, egressRate: megabits * MBIT });
+    const container = await network.container("container");
+    await network.add(container);
+    const to = await throughput(node, node, gateways[4], container.sandbox);
+    const from = await throughput(node, container.sandbox, addressOf(container, 4), node);
+    for (const { mean, firstSecond } of [to, from]) {
+      expect(mean / megabits).toBeGreaterThan(0.85);
+      expect(mean / megabits).toBeLessThan(1.1);
+      expect(firstSecond / megabits).toBeLessThan(1.2);
+    }
+  });
+
   test("a container without limits beside it is not slowed", async () => {
     await using node = await TestNode.create();
     const limited = limitedNetwork(node, suite, rate);
