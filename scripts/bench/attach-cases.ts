@@ -139,8 +139,8 @@ const networks: readonly Network[] = [
       { type: "bridge", ipam: ipam(node, [four, six]) },
       { type: "firewall", backend: "iptables", ingressPolicy: "same-bridge" },
     ],
-    add: { wall: 0.4, cpu: 0.4 },
-    del: { wall: 0.6 },
+    add: { wall: 0.2, cpu: 0.3 },
+    del: { wall: 0.7 },
   },
   {
     title: "chain bridge + tuning",

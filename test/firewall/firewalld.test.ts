@@ -148,6 +148,15 @@ describe.each(suites)("$name", (engine) => {
     refused.expectError(5, /firewall cannot use firewalld: connect to \/run\/dbus\/elsewhere: no such file/);
     await lab.node.exec(["mv", "/run/dbus/system_bus_socket", "/run/dbus/elsewhere"]);
     (await network.addOne(FIREWALL, container, { env })).expectSuccess();
+    const refusing = `
+      const server = require("node:net").createServer((peer) => peer.write("REJECTED EXTERNAL\\r\\n"));
+      server.listen("/run/dbus/strange", () => console.log("listening"));`;
+    const strange = lab.node.background([process.execPath, "-e", refusing]);
+    await strange.waitFor(/listening/);
+    const there = { env: { DBUS_SYSTEM_BUS_ADDRESS: "unix:path=/run/dbus/strange" } };
+    (await network.addOne(FIREWALL, container, there)).expectError(5, /does not let us in: REJECTED EXTERNAL/);
+    const unset = await lab.network().call(FIREWALL, "STATUS", undefined, {}, there);
+    expect(chosenBackend(unset)).toBe("nftables");
   });
 
   test("where only the bus runs: ADD and STATUS say what is missing, DEL succeeds with a note, and unset it is another backend", async () => {
