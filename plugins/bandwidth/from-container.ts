@@ -5,7 +5,7 @@
  *   container ──▶ host's end, ingress ffff: ──u32, mirred──▶ ifb, root 1: tbf ──▶ (back, as if received just now)
  */
 import { addFilter, type Filter, listFilters, removeFilters } from "../../pkg/netlink/filter.ts";
-import { changeLink, findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
+import { changeLink, findLinkByIndex, generateNoAddresses, type Link } from "../../pkg/netlink/link.ts";
 import { findQdisc, removeQdisc, setQdisc } from "../../pkg/netlink/qdisc.ts";
 import type { Bucket } from "../../pkg/netlink/qdisc-options.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
@@ -32,6 +32,8 @@ export function limitArriving(
 ): Link {
   const ifb = ensureIfb(host, attachment, end);
   limitSending(host, ifb, bucket);
+  // Nobody would ever reach an address of its own, which also keeps the device's removal waiting for another grace period.
+  generateNoAddresses(host, ifb);
   changeLink(host, ifb, { up: true });
   ensureIngress(host, end);
   const matches = matchesOf(scope, "destination");

@@ -41,6 +41,7 @@ describe.each(engines)("$name", (suite) => {
     expect(ingress).toMatchObject({ kind: "ingress", handle: "ffff:" });
     expect(await filtersOf(node, end)).toMatch(new RegExp(`Egress Redirect to device ${ifb}\\) stolen`));
     expect(device).toMatchObject({ linkinfo: { info_kind: "ifb" }, mtu: 1500, flags: expect.arrayContaining(["UP"]) });
+    expect((await node.ip("address", "show", "dev", ifb))[0]?.["addr_info"]).toEqual([]);
     expect(device.ifalias).toMatch(/^[0-9a-f]{16}-[0-9a-f]{16} testnet eth0 container$/);
     await network.check(container);
     await network.del(container);
