@@ -5,6 +5,7 @@ import { Attributes } from "./attributes.ts";
 import { familyNumber } from "./family.ts";
 import { type Message, messageBody, messageFlag } from "./message.ts";
 import { decodeRoute, encodeRoute, type Route, type RouteSpec, routeAttributes, routeHeader } from "./route-message.ts";
+import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
 
 export type { Nexthop, Route, RouteSpec } from "./route-message.ts";
@@ -99,13 +100,19 @@ export function addRoute(stack: NetworkStack, route: RouteSpec, mode: RouteMode)
 /** Deletes the first route that matches all that is given; whether there was one. @throws KernelError */
 export function deleteRoute(stack: NetworkStack, route: RouteSpec): boolean {
   try {
-    const body = encodeRoute({ ...route, protocol: route.protocol ?? 0, type: route.type ?? 0 }, SCOPE_ANY);
-    stack.route.request(`delete route ${routeText(route)}`, DELETE_ROUTE, 0, body);
+    const { operation, type, flags, body } = routeDeletion(route);
+    stack.route.request(operation, type, flags, body);
     return true;
   } catch (error) {
     if (error instanceof KernelError && (error.errno === "ESRCH" || error.errno === "ENODEV")) return false;
     throw error;
   }
+}
+
+/** The same as part of a batch. */
+export function routeDeletion(route: RouteSpec): BatchMessage {
+  const body = encodeRoute({ ...route, protocol: route.protocol ?? 0, type: route.type ?? 0 }, SCOPE_ANY);
+  return { operation: `delete route ${routeText(route)}`, type: DELETE_ROUTE, flags: messageFlag.ack, body };
 }
 
 function routeText(route: RouteSpec): string {

@@ -169,8 +169,9 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
   if (config.ipMasq) verifyMasquerade(host, config.ipMasqBackend, attachment, ips);
 }
 
+/** In whichever table: a chained plugin (sbr, vrf) may have moved them. */
 function verifyContainerRoutes(sandbox: NetworkStack, container: Link, ips: readonly IpConfig[]): void {
-  const have = listRoutes(sandbox, { table: MAIN_TABLE, linkIndex: container.index });
+  const have = listRoutes(sandbox, { linkIndex: container.index });
   for (const { destination } of containerRoutes(container, ips)) {
     if (have.some((each) => each.destination.equals(destination))) continue;
     throw drift(`route ${destination.toString()} dev ${container.name} is missing in the container`);

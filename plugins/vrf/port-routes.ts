@@ -6,11 +6,14 @@
  *   table main:  default via 10.1.0.1 dev eth0      ── join ──▶     table of the VRF: the same
  *                10.9.0.0/16 via …                  ◀─ leave ──
  */
+
+import { Prefix } from "../../pkg/ip/prefix.ts";
 import { LOCAL_TABLE } from "../../pkg/link/routing-table.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
+import { type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
 import { type AddressCopy, listAddressCopies } from "../../pkg/netlink/address-copy.ts";
 import { findLinkByIndex, type Link, linkChange } from "../../pkg/netlink/link.ts";
-import type { Route, RouteFilter } from "../../pkg/netlink/route.ts";
+import { type Route, type RouteFilter, routeDeletion } from "../../pkg/netlink/route.ts";
 import {
   additionOf,
   addRouteCopy,
@@ -30,6 +33,7 @@ import { CniError, ErrorCode } from "../../spec/errors.ts";
 const FLAG_LOWER_UP = 0x10000;
 const DEADLINE_MS = 5000;
 /** RTN_* */
+const UNICAST = 1;
 const LOCAL = 2;
 const BROADCAST = 3;
 const ANYCAST = 4;
@@ -46,7 +50,10 @@ interface Placed {
 /** What a link has that does not survive. */
 export interface PortState {
   readonly link: Link;
+  /** IPv6's. */
   readonly addresses: readonly AddressCopy[];
+  /** The subnets of both families' addresses. */
+  readonly subnets: readonly Prefix[];
   readonly routes: readonly RouteCopy[];
 }
 
@@ -56,8 +63,15 @@ export function stateOf(stack: NetworkStack, link: Link): PortState {
   return {
     link,
     addresses: listAddressCopies(stack, link.index),
+    subnets: subnetsOf(listAddresses(stack, link)),
     routes: routes.filter((copy: RouteCopy): boolean => isMeant(copy.route)),
   };
+}
+
+function subnetsOf(addresses: readonly LinkAddress[]): Prefix[] {
+  const subnets: Prefix[] = [];
+  for (const { prefix, peer } of addresses) subnets.push(new Prefix(peer ?? prefix.address, prefix.length).masked);
+  return subnets;
 }
 
 /** What the kernel derives from addresses is not: it makes these again, and they are no others' to make. */
@@ -83,7 +97,7 @@ export function changeMaster(
   if (now === undefined) return;
   if (now.masterIndex !== masterIndex) {
     keepingAddresses(stack, state, () => {
-      enslave(stack, state, masterIndex, from, placed);
+      enslave(stack, state, masterIndex, from, to, placed);
       awaitAddresses(stack, state, masterIndex === 0 ? LOCAL_TABLE : to);
     });
   }
@@ -118,6 +132,7 @@ function enslave(
   state: PortState,
   masterIndex: number,
   from: number,
+  to: number,
   placed: readonly Placed[],
 ): void {
   const { link } = state;
@@ -130,6 +145,14 @@ function enslave(
   }
   messages.push(linkChange(link, { masterIndex }));
   for (const address of state.addresses) messages.push(address.addition());
+  // The kernel makes a route to each address's subnet, also where somebody had removed it.
+  for (const destination of state.subnets) {
+    const had = placed.some(
+      ({ copy }) => copy.route.protocol === BY_KERNEL && copy.route.destination.equals(destination),
+    );
+    if (had) continue;
+    messages.push(routeDeletion({ destination, linkIndex: link.index, table: to, protocol: BY_KERNEL, type: UNICAST }));
+  }
   for (const { copy, table } of placed) messages.push(additionOf(copy, table, link.index, false));
   try {
     stack.route.batch(`change the master of ${link.name}`, messages);
