@@ -46,9 +46,9 @@ export function ensureInIptables(host: NetworkStack, wanted: Wanted, adminChain:
     if (part === undefined) continue;
     for (const iptables of places(host, family)) work.push({ iptables, part });
   }
-  alone(() => {
-    for (const { iptables, part } of work) iptables.change(TABLE, (saved) => installation(saved, part, adminChain));
-  });
+  for (const { iptables, part } of work) {
+    alone(() => iptables.change(TABLE, (saved) => installation(saved, part, adminChain)));
+  }
 }
 
 /** @throws CniError 102 naming what is missing */
@@ -79,16 +79,16 @@ export function removeFromIptables(
       if (!found.some((each) => each.family === family && each.variant === iptables.variant)) found.push(iptables);
     }
   }
-  if (found.length === 0) return;
-  alone(() => {
-    for (const iptables of found) {
-      const own = addresses.filter((each) => each.family === iptables.family);
-      iptables.change(TABLE, (saved) => removal(saved, isGone, own));
-    }
-  });
+  for (const iptables of found) {
+    const own = addresses.filter((each) => each.family === iptables.family);
+    alone(() => iptables.change(TABLE, (saved) => removal(saved, isGone, own)));
+  }
 }
 
-/** One at a time: who reads that nobody else needs a bridge's rules must be right until they are gone. */
+/**
+ * One at a time: who reads that nobody else needs a bridge's rules must be right until they are gone. The lock is bridge's, too:
+ * each change has it for itself, for some ten milliseconds.
+ */
 function alone(change: () => void): void {
   const lock = NamespaceLock.acquire("exclusive", LONGEST_WAIT_MS);
   try {
