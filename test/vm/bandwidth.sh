@@ -25,6 +25,23 @@ took() {
   echo $((end - begin))
 }
 
+case_no_modules() {
+  sandbox a
+  local answer before loader result
+  loader=$(cat /proc/sys/kernel/modprobe)
+  result=$(cni ADD bridge a "$(bridge_config)") || fail "$result"
+  before=$(tc qdisc show)
+  echo /bin/false >/proc/sys/kernel/modprobe
+  for direction in ingress egress; do
+    answer=$(cni ADD bandwidth a "$(network net bandwidth ",\"${direction}Rate\":1000000,\"prevResult\":$result")") && break
+    grep -q 'this kernel lacks one of .*\(sch_tbf\|ifb\).*modprobe' <<<"$answer" || break
+    answer=
+  done
+  echo "$loader" >/proc/sys/kernel/modprobe
+  [ -z "$answer" ] || fail "$answer"
+  [ "$(tc qdisc show)" = "$before" ] || fail "left: $(tc qdisc show)"
+}
+
 case_life() {
   sandbox a b
   local config ifb result time
@@ -74,6 +91,7 @@ case_rates() {
   cni DEL bandwidth a "$config" || fail "DEL"
 }
 
+report "bandwidth: a kernel without its modules is told from one where something else fails" case_no_modules
 report "bandwidth limits both directions, lives and dies; modules load by themselves" case_life
 report "bandwidth: subnets that are not limited, and that alone are" case_subnets
 report "bandwidth: rates beyond 32 bits" case_rates
