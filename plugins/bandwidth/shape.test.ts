@@ -10,7 +10,7 @@ const MTU = 1500;
 const PACKET = 1522;
 
 describe("a burst that is said", () => {
-  // What tc 6.1 shows of what the reference 1.9.1 makes: rate and burst in bits, then the kernel's numbers.
+  // By hand; that the reference makes the same is seen in test/interop/bandwidth.test.ts.
   test.each([
     { rate: 10_000_000, burst: 1_000_000, shape: { rate: 1_250_000, bufferTicks: 1_562_500, limit: 156_250 } },
     { rate: 8_000_000, burst: 12_800, shape: { rate: 1_000_000, bufferTicks: 25_000, limit: 26_600 } },
