@@ -1,5 +1,6 @@
 #!/bin/bash
 # bandwidth: limits, where the kernel has its queues and devices as modules.
+# thorough
 . "$(dirname "$0")/tools.sh"
 
 bridge_config() { network net bridge ",\"isDefaultGateway\":true,$(ipam 10.60.0.0/24 fd00:60::/64)"; }

@@ -17,13 +17,17 @@ export interface Boot {
   readonly cases: readonly string[];
 }
 
-/** All case files, by how their kernel is booted. */
-export function boots(): Boot[] {
+/**
+ * The case files by how their kernel is booted: all, or those that `npm test` runs too. A line `# thorough` leaves a file to
+ * `npm run test:kernels`: this machine's kernel can mostly do what it needs, and other tests show it there.
+ */
+export function boots(thorough: boolean): Boot[] {
   const byWords = new Map<string, { cards: number; files: string[]; cases: string[] }>();
   for (const name of readdirSync(directory).toSorted()) {
     if (!name.endsWith(".sh") || name === "tools.sh") continue;
     const file = join(directory, name);
     const text = readFileSync(file, "utf8");
+    if (!thorough && /^# thorough$/m.test(text)) continue;
     const words = /^# boot: (.+)$/m.exec(text)?.[1] ?? "";
     const boot = byWords.get(words) ?? { cards: 0, files: [], cases: [] };
     boot.cards = Math.max(boot.cards, Number(/^# cards: (\d+)$/m.exec(text)?.[1] ?? 0));

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The life of an attachment: loopback, bridge and ptp with host-local, both backends of masquerading, and portmap.
+# thorough
 . "$(dirname "$0")/tools.sh"
 
 case_loopback() {

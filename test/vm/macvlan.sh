@@ -1,5 +1,6 @@
 #!/bin/bash
 # macvlan where it depends on the kernel: before Linux 6.15 an interface of the host's seems to take the container's name.
+# thorough
 . "$(dirname "$0")/tools.sh"
 
 case_macvlan() {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # probeAddresses of host-device with real PCI network cards on one cable.
 # cards: 2
+# thorough
 . "$(dirname "$0")/tools.sh"
 # The cases are in the machine's first network namespace.
 namespaces=--mount

@@ -1,6 +1,7 @@
 #!/bin/bash
 # tap's `selinuxContext`: the device has the label asked for, so that only programs of that label can open it.
 # boot: security=selinux selinux=1 enforcing=1
+# thorough
 . "$(dirname "$0")/tools.sh"
 
 # A policy with two types, the node's own and a guest's, each of which may make and open taps with its own label; the node may start

@@ -21,6 +21,7 @@
 # and make it executable. test/vm/kernel.test.ts (one kernel, with `npm test`) and `npm run test:kernels` (four kernels) run every
 # such file, several in one boot, and read the names out of its lines `report "NAME" …`, which must therefore begin a line and
 # differ from those of other files. A line "# boot: WORDS" puts the file into a machine whose kernel is booted with those words.
+# A line "# thorough" leaves the file to `npm run test:kernels`, where this machine's kernel can do what it needs.
 # A line "# cards: COUNT" gives the machine so many network cards, in its first network namespace; `namespaces=--mount` has cases there.
 # Programs run 15 to 40 times slower there: some ten cases, of some seconds each, are plenty for a file.
 set -u
