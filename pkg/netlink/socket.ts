@@ -8,7 +8,7 @@ import { bind, clockMs, errno, poll, recv, send, setsockopt, socket } from "#sys
 import { u32 } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
-import { throwIfTerminated } from "../linux/termination.ts";
+import { remainingMs, throwIfTerminated } from "../linux/termination.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import {
   controlMessage,
@@ -267,10 +267,14 @@ export class NetlinkSocket {
     for (;;) {
       throwIfTerminated(operation);
       const leftMs = Math.max(0, Math.ceil(untilMs - clockMs()));
-      const ready = this.awaitReadable(leftMs);
+      const ready = this.awaitReadable(Math.min(leftMs, Math.ceil(remainingMs())));
       if (ready < 0 && errno() !== EINTR) throw new KernelError(operation, errno());
       if (ready < 0) continue;
-      if (ready === 0) return undefined;
+      if (ready === 0) {
+        // Either time is up; that of the whole call is told by throwing.
+        if (clockMs() >= untilMs) return undefined;
+        continue;
+      }
       try {
         const messages: Message[] = [];
         for (const message of this.readQueued(operation, false) ?? []) {

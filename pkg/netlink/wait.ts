@@ -1,6 +1,5 @@
 /** Waiting for the kernel: by its notifications, with a deadline, never by sleeping. Source: rtnetlink(7), RTNLGRP_*. */
 import { clockMs } from "#system";
-import { remainingMs } from "../linux/termination.ts";
 import { type LinkAddress, listAddressesOf } from "./address.ts";
 import { findLinkByIndex, type Link, listLinks } from "./link.ts";
 import { listRoutes, type Route, type RouteFilter } from "./route.ts";
@@ -86,7 +85,7 @@ function waitFor(
   timeoutMs: number,
 ): boolean {
   if (look()) return true;
-  const untilMs = clockMs() + Math.min(timeoutMs, remainingMs());
+  const untilMs = clockMs() + timeoutMs;
   const notifications = stack.watch(groups);
   try {
     // What changed since the first look is in no notification.
