@@ -29,6 +29,7 @@ const sideways: Record<string, readonly string[]> = {
   "pkg/skel": ["pkg/invoke"],
   "pkg/ipam-client": ["pkg/invoke", "pkg/link", "pkg/address-probe"],
   "pkg/masquerade": ["pkg/iptables"],
+  "pkg/host-shim": ["pkg/link"],
   libcni: ["pkg/invoke"],
   "pkg/nftables": ["pkg/netlink", "pkg/linux"],
   "pkg/netlink": ["pkg/netns", "pkg/linux"],

@@ -2,7 +2,9 @@
  * The shim: an interface of the host on the same parent as a network's macvlans. Found by its alias, or, where an ADD was killed before
  * it had one, by all that follows from network and parent.
  */
+
 import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { findMade } from "../link/made-link.ts";
 import { Attributes } from "../netlink/attributes.ts";
 import { createLink } from "../netlink/create-link.ts";
 import { changeLink, findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
@@ -30,9 +32,7 @@ export function ensureShim(host: NetworkStack, network: string, parent: Link, wi
 function create(host: NetworkStack, network: string, parent: Link, name: string): Link {
   const data = new Attributes().set(macvlanAttributes.mode, macvlanMode.bridge);
   createLink(host, { name, kind: KIND, data, parentIndex: parent.index, mac: shimMac(network, parent.mac) });
-  const link = findLink(host, name);
-  if (link !== undefined) return link;
-  throw new CniError(ErrorCode.Io, `interface ${name} vanished while it was being set up`);
+  return findMade(host, name);
 }
 
 /** Before it is up: it belongs to the segment, and the host must not take from there what it has not asked for. */

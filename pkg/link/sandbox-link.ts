@@ -2,6 +2,7 @@
  * Links that are made inside a container under their final name: macvlan, ipvlan, vlan, dummy. What depends on a link below it is
  * made on that, wherever it is. Nothing of them is on the host, and nothing of them outlives the container's namespace.
  */
+
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { isKernelError, KernelError } from "../linux/errno.ts";
 import { randomBytes } from "../linux/random.ts";
@@ -12,6 +13,7 @@ import { changeLink, deleteLink, findLink, type Link } from "../netlink/link.ts"
 import type { NetworkStack } from "../netlink/stack.ts";
 import { type Attachment, keyOfTag } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
+import { findMade } from "./made-link.ts";
 import { nameTaken } from "./name-taken.ts";
 import { type Parent, refusedByParent } from "./parent.ts";
 
@@ -64,7 +66,7 @@ export function createInSandbox(
     }
     throw refusedByParent(error, spec.kind, spec.parent);
   }
-  const link = findRequired(sandbox, attachment.ifName);
+  const link = findMade(sandbox, attachment.ifName);
   // The kernel takes no alias at creation.
   changeLink(sandbox, link, { alias: attachment.tag });
   return link;
@@ -135,16 +137,6 @@ function isLeftover(sandbox: NetworkStack, found: Link, attachment: Attachment, 
   if (found.alias !== "") return keyOfTag(found.alias) === attachment.key;
   const parentIndex = spec.parent?.link.index ?? 0;
   return found.linkIndex === parentIndex && found.masterIndex === 0 && listAddresses(sandbox, found).length === 0;
-}
-
-function findRequired(stack: NetworkStack, name: string): Link {
-  const link = findLink(stack, name);
-  if (link !== undefined) return link;
-  throw new CniError(
-    ErrorCode.Io,
-    `interface ${name} vanished while it was being set up`,
-    "something else removes interfaces on this node",
-  );
 }
 
 /**

@@ -17,6 +17,7 @@ import type { NetworkStack } from "../netlink/stack.ts";
 import { type Attachment, keyOfTag } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
 import { ensureSysctl, isWriteRefused, readSysctl, writeSysctl, writeSysctls } from "../sysctl/sysctl.ts";
+import { findMade } from "./made-link.ts";
 import { nameTaken } from "./name-taken.ts";
 
 /** Names tried for the host's end before giving up: each collides with a probability of 1 to 2³². */
@@ -51,11 +52,11 @@ export function connectVeth(
   // Before it is made: that nobody heard the kernel's answer does not mean that it is not there.
   undo.push("remove the host's end", () => removeHostEnd(host, attachment));
   const name = createNamed(host, sandbox, attachment, options);
-  const created = findRequired(host, name);
+  const created = findMade(host, name);
   if (options.masterIndex === undefined) prepareHostEnd(host, name);
   else preparePort(host, created);
   changeLink(host, created, { alias: attachment.tag, up: true, masterIndex: options.masterIndex });
-  return { host: created, container: findRequired(sandbox, attachment.ifName) };
+  return { host: created, container: findMade(sandbox, attachment.ifName) };
 }
 
 function createNamed(host: NetworkStack, sandbox: NetworkStack, attachment: Attachment, options: VethOptions): string {
@@ -185,16 +186,6 @@ function ignoresAdvertisements(host: NetworkStack, name: string): boolean {
   const accepts = readSysctl(host.namespace, `${six}/accept_ra`) ?? "0";
   if (accepts === "0" || readSysctl(host.namespace, `${six}/disable_ipv6`) === "1") return true;
   return accepts === "1" && readSysctl(host.namespace, `${six}/forwarding`) === "1";
-}
-
-function findRequired(stack: NetworkStack, name: string): Link {
-  const link = findLink(stack, name);
-  if (link !== undefined) return link;
-  throw new CniError(
-    ErrorCode.Io,
-    `interface ${name} vanished while it was being set up`,
-    "something else removes interfaces on this node",
-  );
 }
 
 /** Whether it is one of the names that the host's end may have: the first, unless others had it. */

@@ -2,7 +2,9 @@
  * The device that what a container sends is redirected to, for it is the sender's queue alone that can wait: an ifb each, called
  * as the reference calls it. Its alias is its owner.
  */
+
 import { sha512 } from "../../pkg/codec/sha512.ts";
+import { findMade } from "../../pkg/link/made-link.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { createLink } from "../../pkg/netlink/create-link.ts";
 import { listFilters } from "../../pkg/netlink/filter.ts";
@@ -54,9 +56,7 @@ function createIfb(host: NetworkStack, name: string, mtu: number): Link {
     // Somebody was faster: whose it is, is seen next.
     if (!isKernelError(error, "EEXIST")) throw error;
   }
-  const link = findLink(host, name);
-  if (link !== undefined) return link;
-  throw new CniError(ErrorCode.Io, `interface ${name} vanished while it was being set up`);
+  return findMade(host, name);
 }
 
 /** Ours by its tag; without one, ours if it is fed by the attachment's own interface, or by none at all (left half done). */

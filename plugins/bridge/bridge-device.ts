@@ -1,5 +1,7 @@
 /** The host's bridge: made when missing, kept when there. */
+
 import { formatMac } from "../../pkg/ip/mac.ts";
+import { findMade } from "../../pkg/link/made-link.ts";
 import { refuseAdvertisements } from "../../pkg/link/veth.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { randomBytes } from "../../pkg/linux/random.ts";
@@ -16,13 +18,16 @@ import { whileNobodyJoins } from "./joining.ts";
 /** The bridge of that name. @throws CniError 7 when the name belongs to something else */
 export function findBridge(host: NetworkStack, name: string): Link | undefined {
   const link = findLink(host, name);
-  if (link !== undefined && link.kind !== "bridge") {
-    throw invalidConfig(
-      `"${name}" already exists but is not a bridge`,
-      `it is of kind ${link.kind}: give "bridge" another name`,
-    );
-  }
+  if (link !== undefined) requireBridge(link);
   return link;
+}
+
+function requireBridge(link: Link): void {
+  if (link.kind === "bridge") return;
+  throw invalidConfig(
+    `"${link.name}" already exists but is not a bridge`,
+    `it is of kind ${link.kind}: give "bridge" another name`,
+  );
 }
 
 /**
@@ -72,14 +77,8 @@ function createOrFind(host: NetworkStack, config: BridgeConfig, undo: Undo): Lin
     if (!isKernelError(error, "EEXIST")) throw error;
     isOurs = false;
   }
-  const link = findBridge(host, config.bridge);
-  if (link === undefined) {
-    throw new CniError(
-      ErrorCode.Io,
-      `bridge ${config.bridge} vanished while it was being set up`,
-      "something else removes interfaces on this node",
-    );
-  }
+  const link = findMade(host, config.bridge);
+  requireBridge(link);
   // Its address is random: a second of duplicate detection would keep the host from asking for IPv6 neighbours that long.
   if (isOurs) skipDuplicateDetection(host, link.name);
   return link;

@@ -1,4 +1,5 @@
 /** Takes a device from the host into a container, all or nothing. */
+import { findMade } from "../../pkg/link/made-link.ts";
 import { nameTaken } from "../../pkg/link/name-taken.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { removeAlternativeName } from "../../pkg/netlink/alternative-name.ts";
@@ -108,7 +109,7 @@ function move(call: Add<HostDeviceConfig>, device: Link, records: DeviceRecords)
     if (!(error instanceof KernelError)) throw error;
     throw cannotMove(device, attachment.ifName, error);
   }
-  return { link: findRequired(container, attachment.ifName), state };
+  return { link: findMade(container, attachment.ifName), state };
 }
 
 /** Gives the host back what this ADD has taken, with all that it had. Idempotent. */
@@ -149,14 +150,4 @@ function warnOfDefaultRoute(host: NetworkStack, device: Link, warn: (line: strin
     );
     return;
   }
-}
-
-function findRequired(container: NetworkStack, name: string): Link {
-  const link = findLink(container, name);
-  if (link !== undefined) return link;
-  throw new CniError(
-    ErrorCode.Io,
-    `interface ${name} vanished while it was being set up`,
-    "something else removes interfaces on this node",
-  );
 }

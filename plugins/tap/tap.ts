@@ -3,12 +3,14 @@
  *
  *   sandbox[eth0]──/dev/net/tun──program                  or, as a port:   sandbox[br0]──[eth0]──/dev/net/tun──program
  */
+
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { interfaceResult } from "../../pkg/ipam-client/interface-result.ts";
 import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
+import { findMade } from "../../pkg/link/made-link.ts";
 import { requestedMac } from "../../pkg/link/requested-mac.ts";
 import { changeLink, findLink, findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
 import { tunAttributes } from "../../pkg/netlink/link-attributes.ts";
@@ -43,10 +45,10 @@ function add({ config, attachment, environment, delegates, sandbox, undo }: Add<
   const device = createTap(stack, attachment, config, undo);
   device.dropCarrier();
   device.restrict(config.owner, config.group);
-  const created = findCreated(stack, attachment.ifName);
+  const created = findMade(stack, attachment.ifName);
   const mtu = config.mtu === 0 ? undefined : config.mtu;
   changeLink(stack, created, { mac, mtu, alias: attachment.tag, masterIndex: bridge?.index });
-  const result = interfaceResult(sandbox, findCreated(stack, attachment.ifName), leased);
+  const result = interfaceResult(sandbox, findMade(stack, attachment.ifName), leased);
   if (config.ipamType === "") {
     changeLink(stack, created, { up: true });
   } else {
@@ -68,16 +70,6 @@ function findBridge(sandbox: NetworkStack, name: string): Link | undefined {
   throw invalidConfig(
     `failed to get bridge ${name}: ${reason}`,
     "bridge names one in the container's namespace, not the host's: a plugin before this one must have made it",
-  );
-}
-
-function findCreated(sandbox: NetworkStack, name: string): Link {
-  const link = findLink(sandbox, name);
-  if (link !== undefined) return link;
-  throw new CniError(
-    ErrorCode.Io,
-    `interface ${name} vanished while it was being set up`,
-    "something else removes interfaces in the container",
   );
 }
 

@@ -8,6 +8,7 @@
 import type { Family } from "../../pkg/ip/address.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { requireKind } from "../../pkg/link/kind-support.ts";
+import { findMade } from "../../pkg/link/made-link.ts";
 import { addAlone, deleteAlone } from "../../pkg/link/network-lock.ts";
 import { freeTable, MAIN_TABLE, tableOfVrf, usedTables } from "../../pkg/link/routing-table.ts";
 import { Attributes } from "../../pkg/netlink/attributes.ts";
@@ -89,13 +90,7 @@ function ensureVrf(stack: NetworkStack, config: VrfConfig, link: Link, undo: Und
   const table = config.table ?? freeTable(usedTables(stack), FIRST_TABLE);
   undo.push(`remove ${vrfName}`, () => removeUnused(stack, vrfName));
   createLink(stack, { name: vrfName, kind: KIND, data: new Attributes().set(vrfAttributes.table, table), up: true });
-  const made = findLink(stack, vrfName);
-  if (made !== undefined) return made;
-  throw new CniError(
-    ErrorCode.TryAgain,
-    `${vrfName} vanished while it was made`,
-    "somebody removes links in the container",
-  );
+  return findMade(stack, vrfName);
 }
 
 function requireTable(device: Link, wanted: number | undefined): void {
