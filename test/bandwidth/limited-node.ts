@@ -102,6 +102,21 @@ export async function throughput(
   };
 }
 
+/**
+ * The same, of a machine that others use too: they make it slower and never faster. What falls short of `isEnough` is measured
+ * again, three times in all; the last counts.
+ */
+export async function undisturbed(
+  measure: () => Promise<Throughput>,
+  isEnough: (found: Throughput) => boolean,
+): Promise<Throughput> {
+  for (let attempt = 1; attempt < 3; attempt++) {
+    const found = await measure();
+    if (isEnough(found)) return found;
+  }
+  return measure();
+}
+
 /** The container's own address of a family. */
 export function addressOf(container: TestAttachment, family: 4 | 6): string {
   const found = container.result.ips.find((each: Json) => each.address.includes(":") === (family === 6));
