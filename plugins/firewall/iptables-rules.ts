@@ -19,11 +19,12 @@ const STAGE_1 = "CNI-ISOLATION-STAGE-1";
 const STAGE_2 = "CNI-ISOLATION-STAGE-2";
 export const CLAIMS = "FERRULE-FIREWALL";
 
-const toForward = ruleLine(["-A", "FORWARD", ...commentWords("CNI firewall plugin rules"), "-j", FORWARD]);
-const bothPolicies = commentWords("CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)");
-const toStage1 = ruleLine(["-A", "FORWARD", ...bothPolicies, "-j", STAGE_1]);
-const stage1Ends = ruleLine(["-A", STAGE_1, ...bothPolicies, "-j", "RETURN"]);
-const stage2Ends = ruleLine(["-A", STAGE_2, ...bothPolicies, "-j", "RETURN"]);
+const BOTH_POLICIES = "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)";
+// As text, not by ruleLine: whichever plugin is called, this is worked out at its start.
+const toForward = `-A FORWARD -m comment --comment "CNI firewall plugin rules" -j ${FORWARD}`;
+const toStage1 = `-A FORWARD -m comment --comment "${BOTH_POLICIES}" -j ${STAGE_1}`;
+const stage1Ends = `-A ${STAGE_1} -m comment --comment "${BOTH_POLICIES}" -j RETURN`;
+const stage2Ends = `-A ${STAGE_2} -m comment --comment "${BOTH_POLICIES}" -j RETURN`;
 
 /** What an attachment relies on: an address, or a bridge. */
 interface Claim {
@@ -76,7 +77,7 @@ function bridgeLines({ bridge, policy }: Ingress): string[] {
   const own = commentWords(`CNI firewall plugin rules (ingressPolicy: ${policy})`);
   const lines = [
     ruleLine(["-A", STAGE_1, "-i", bridge, "!", "-o", bridge, ...own, "-j", STAGE_2]),
-    ruleLine(["-A", STAGE_2, "-o", bridge, ...bothPolicies, "-j", "DROP"]),
+    ruleLine(["-A", STAGE_2, "-o", bridge, ...commentWords(BOTH_POLICIES), "-j", "DROP"]),
   ];
   if (policy === "isolated") lines.push(ruleLine(["-A", STAGE_1, "-i", bridge, "-o", bridge, ...own, "-j", "DROP"]));
   return lines;

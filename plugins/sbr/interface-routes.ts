@@ -22,16 +22,12 @@ import { sbrProtocol } from "./rules.ts";
 import type { RouteNames } from "./sources.ts";
 
 /** fe80::/10: such addresses mean something on their link alone, which whoever uses them names. */
-const LINK_LOCAL = new Prefix(new Address(linkLocalBytes()), 10);
-
-function linkLocalBytes(): Uint8Array {
-  const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setUint16(0, 0xfe80, false);
-  return bytes;
+export function isLinkLocalSix(address: Address): boolean {
+  return address.family === 6 && address.isLinkLocal;
 }
 
 export function isLinkLocal(copy: RouteCopy): boolean {
-  return LINK_LOCAL.contains(copy.route.destination.address);
+  return isLinkLocalSix(copy.route.destination.address);
 }
 
 /** The interface's routes in the main table. @throws KernelError */

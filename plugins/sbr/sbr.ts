@@ -6,7 +6,6 @@
  */
 
 import type { Address } from "../../pkg/ip/address.ts";
-import { Prefix } from "../../pkg/ip/prefix.ts";
 import { addAlone, deleteAlone } from "../../pkg/link/network-lock.ts";
 import { freeTable, usedTables } from "../../pkg/link/routing-table.ts";
 import { listAddresses } from "../../pkg/netlink/address.ts";
@@ -32,6 +31,7 @@ import {
   defaultRoute,
   giveBack,
   hintSource,
+  isLinkLocalSix,
   isSameOrHinted,
   namesOf,
   putIntoMain,
@@ -165,7 +165,7 @@ function ensureDefault(stack: NetworkStack, link: Link, table: number, source: S
   // The least metric wins; IPv4 asks the newest of those that have the same, and IPv6 has none below 1.
   const priority = isChosen && gateway.family === 6 ? 1 : 0;
   const onLink = !routes.some((route) => !route.destination.isDefault && route.destination.contains(gateway));
-  const route = defaultRoute(gateway, table, link, priority, onLink && !isLinkLocalAddress(gateway));
+  const route = defaultRoute(gateway, table, link, priority, onLink && !isLinkLocalSix(gateway));
   undo.push(`delete the default route of table ${table}`, () => {
     deleteRoute(stack, route);
   });
@@ -174,12 +174,6 @@ function ensureDefault(stack: NetworkStack, link: Link, table: number, source: S
 
 function leadsTo(route: Route, gateway: Address): boolean {
   return route.gateway?.equals(gateway) ?? route.nexthops.some((hop) => hop.gateway?.equals(gateway) ?? false);
-}
-
-const LINK_LOCAL = Prefix.parse("fe80::/10");
-
-function isLinkLocalAddress(address: Address): boolean {
-  return LINK_LOCAL?.contains(address) ?? false;
 }
 
 /** By the rules and tables themselves: what the addresses were is told by prevResult, by the interface, and by who made a rule. */
