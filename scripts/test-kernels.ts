@@ -65,7 +65,7 @@ for (const suite of suites) {
   }
   const release = spawnSync(vmrun, ["-p", "-k", suite], { encoding: "utf8" }).stdout.split(" ")[0] ?? "";
   say(`Linux ${release} (${suite})`);
-  for (const boot of boots(true)) {
+  for (const boot of boots("thorough")) {
     const outcome = runBoot(suite, boot);
     passed += outcome.passed;
     failed += outcome.failed;

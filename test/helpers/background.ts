@@ -1,6 +1,6 @@
 /** Programs that run beside a test. */
-import { spawn } from "node:child_process";
-import { currentMachine, type RunningProgram } from "./machine.ts";
+import { currentMachine } from "./machine.ts";
+import { type RunningProgram, startHere } from "./program.ts";
 
 /** A server, a capture, a flow of packets: started at once, stopped when the test says so. */
 export class Background {
@@ -45,29 +45,4 @@ export class Background {
     if (!this.program.hasEnded()) this.program.kill(signal);
     await this.program.ended;
   }
-}
-
-function startHere(argv: readonly string[]): RunningProgram {
-  const [file = "", ...rest] = argv;
-  const child = spawn(file, rest, { stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  return {
-    pid: () => child.pid ?? -1,
-    stdout: () => stdout,
-    stderr: () => stderr,
-    ended: new Promise((resolve) => {
-      child.on("close", () => resolve());
-      child.on("error", () => resolve());
-    }),
-    status: () => child.exitCode ?? 255,
-    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
-    kill: (signal) => child.kill(signal),
-  };
 }

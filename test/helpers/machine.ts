@@ -8,24 +8,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CommandOptions, CommandResult } from "./command.ts";
+import type { ProgramOptions, RunningProgram } from "./program.ts";
 
 /** Emulated programs are some thirty times slower. */
 const SLOWNESS = 30;
 const DEFAULT_LIMIT_MS = 20_000;
 const BOOT_LIMIT_MS = 120_000;
-
-/** A program that goes on, here or in the machine. */
-export interface RunningProgram {
-  /** Its number where it runs; in the machine known once it has printed something. */
-  readonly pid: () => number;
-  readonly stdout: () => string;
-  readonly stderr: () => string;
-  readonly ended: Promise<void>;
-  readonly hasEnded: () => boolean;
-  readonly status: () => number;
-  readonly kill: (signal: NodeJS.Signals) => void;
-}
 
 export class Machine {
   /** Seen at the same path inside and outside; the temporary files of tests belong here. */
@@ -87,7 +75,7 @@ export class Machine {
   }
 
   /** Starts a program there. */
-  start(argv: readonly string[], options: CommandOptions = {}): RunningProgram {
+  start(argv: readonly string[], options: ProgramOptions = {}): RunningProgram {
     this.last += 1;
     const number = this.last;
     const file = (suffix: string): string => join(this.directory, `${number}.${suffix}`);
@@ -116,20 +104,9 @@ export class Machine {
     };
   }
 
-  /** Runs a program there to its end. @throws Error when it takes too long */
-  async run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    const begin = performance.now();
-    const program = this.start(argv, options);
-    const limitMs = (options.timeoutMs ?? DEFAULT_LIMIT_MS) * SLOWNESS;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${argv.join(" ")} took longer than ${limitMs} ms`)), limitMs);
-    });
-    await Promise.race([program.ended, late]);
-    clearTimeout(timer);
-    const command = argv.join(" ");
-    const status = program.status();
-    return { command, status, stdout: program.stdout(), stderr: program.stderr(), wallMs: performance.now() - begin };
+  /** How long a program there may take that may take so long here. */
+  limitMs(hereMs = DEFAULT_LIMIT_MS): number {
+    return hereMs * SLOWNESS;
   }
 
   /** Ends it with all that runs there. */

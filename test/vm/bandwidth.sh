@@ -1,6 +1,5 @@
 #!/bin/bash
 # bandwidth: limits, where the kernel has its queues and devices as modules.
-# thorough
 . "$(dirname "$0")/tools.sh"
 
 bridge_config() { network net bridge ",\"isDefaultGateway\":true,$(ipam 10.60.0.0/24 fd00:60::/64)"; }
@@ -92,7 +91,7 @@ case_rates() {
   cni DEL bandwidth a "$config" || fail "DEL"
 }
 
-report "bandwidth: a kernel without its modules is told from one where something else fails" case_no_modules
-report "bandwidth limits both directions, lives and dies; modules load by themselves" case_life
-report "bandwidth: subnets that are not limited, and that alone are" case_subnets
-report "bandwidth: rates beyond 32 bits" case_rates
+thorough "bandwidth: a kernel without its modules is told from one where something else fails" case_no_modules
+thorough "bandwidth limits both directions, lives and dies; modules load by themselves" case_life
+thorough "bandwidth: subnets that are not limited, and that alone are" case_subnets
+thorough "bandwidth: rates beyond 32 bits" case_rates

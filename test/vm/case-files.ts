@@ -5,8 +5,12 @@ import { fileURLToPath } from "node:url";
 
 const directory = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
 
+/** Which cases: all, or those that `npm test` has time for. */
+export type Scope = "thorough" | "quick";
+
 /** What one machine runs. */
 export interface Boot {
+  readonly scope: Scope;
   /** More words for the kernel's command line; mostly none. */
   readonly words: string;
   /** How many network cards the machine has. */
@@ -17,31 +21,30 @@ export interface Boot {
   readonly cases: readonly string[];
 }
 
-/**
- * The case files by how their kernel is booted: all, or those that `npm test` runs too. A line `# thorough` leaves a file to
- * `npm run test:kernels`: this machine's kernel can mostly do what it needs, and other tests show it there.
- */
-export function boots(thorough: boolean): Boot[] {
+/** The case files that have cases of this scope, by how their kernel is booted. */
+export function boots(scope: Scope): Boot[] {
   const byWords = new Map<string, { cards: number; files: string[]; cases: string[] }>();
+  const declared = scope === "quick" ? /^report "([^"]+)"/gm : /^(?:report|thorough) "([^"]+)"/gm;
   for (const name of readdirSync(directory).toSorted()) {
     if (!name.endsWith(".sh") || name === "tools.sh") continue;
     const file = join(directory, name);
     const text = readFileSync(file, "utf8");
-    if (!thorough && /^# thorough$/m.test(text)) continue;
+    const cases = [...text.matchAll(declared)].map((match) => match[1] ?? "");
+    if (cases.length === 0) continue;
     const words = /^# boot: (.+)$/m.exec(text)?.[1] ?? "";
     const boot = byWords.get(words) ?? { cards: 0, files: [], cases: [] };
     boot.cards = Math.max(boot.cards, Number(/^# cards: (\d+)$/m.exec(text)?.[1] ?? 0));
     boot.files.push(file);
-    for (const match of text.matchAll(/^report "([^"]+)"/gm)) boot.cases.push(match[1] ?? "");
+    boot.cases.push(...cases);
     byWords.set(words, boot);
   }
-  return [...byWords].map(([words, boot]) => ({ words, ...boot }));
+  return [...byWords].map(([words, boot]) => ({ scope, words, ...boot }));
 }
 
 /** The words that boot a kernel and run the files of one boot with the plugins of a directory. */
 export function bootCommand(kernel: string, limitSeconds: number, boot: Boot, plugins: string): string[] {
   const machine = [join(directory, "vmrun"), "-k", kernel, "-t", String(limitSeconds), "-n", String(boot.cards)];
   const words = boot.words === "" ? [] : ["-a", boot.words];
-  const each = 'plugins=$1; shift; for file in "$@"; do "$file" "$plugins"; done';
-  return [...machine, ...words, "--", "sh", "-c", each, "cases", plugins, ...boot.files];
+  const each = 'plugins=$1 scope=$2; shift 2; for file in "$@"; do "$file" "$plugins" "$scope"; done';
+  return [...machine, ...words, "--", "sh", "-c", each, "cases", plugins, boot.scope, ...boot.files];
 }

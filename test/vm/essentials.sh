@@ -1,6 +1,5 @@
 #!/bin/bash
 # The life of an attachment: loopback, bridge and ptp with host-local, both backends of masquerading, and portmap.
-# thorough
 . "$(dirname "$0")/tools.sh"
 
 case_loopback() {
@@ -60,8 +59,8 @@ case_portmap() {
   nothing_left
 }
 
-report "loopback lives and dies" case_loopback
-report "bridge, both families, masquerade and spoof check in nf_tables, lives and dies" case_bridge
-report "bridge with masquerade in iptables lives and dies" case_iptables
-report "ptp, both families, lives and dies" case_ptp
-report "portmap carries a connection, lives and dies" case_portmap
+thorough "loopback lives and dies" case_loopback
+thorough "bridge, both families, masquerade and spoof check in nf_tables, lives and dies" case_bridge
+thorough "bridge with masquerade in iptables lives and dies" case_iptables
+thorough "ptp, both families, lives and dies" case_ptp
+thorough "portmap carries a connection, lives and dies" case_portmap

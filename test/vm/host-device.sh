@@ -132,6 +132,6 @@ case_unrecorded() {
 
 report "host-device: two PCI cards live in containers, meet, and come back as they were" case_lives
 report "host-device: a card is given back when its namespace has died first" case_namespace_first
-report "host-device: a card is found under any name, and waits for its own to be free" case_other_names
-report "host-device: the next ADD and GC give back what no DEL did" case_no_del
-report "host-device: without a record the alias tells whose name it is" case_unrecorded
+thorough "host-device: a card is found under any name, and waits for its own to be free" case_other_names
+thorough "host-device: the next ADD and GC give back what no DEL did" case_no_del
+thorough "host-device: without a record the alias tells whose name it is" case_unrecorded

@@ -188,12 +188,12 @@ case_six() {
 }
 
 report "ipvlan l2, both families: containers meet, are announced, live and die; the host's own of the same name is no conflict" case_l2
-report "ipvlan l3: containers of different subnets meet" case_l3
-report "ipvlan l3s: containers of different subnets meet" case_l3s
+thorough "ipvlan l3: containers of different subnets meet" case_l3
+thorough "ipvlan l3s: containers of different subnets meet" case_l3s
 report "ipvlan chained: on the interface and with the addresses of the plugin before" case_chained
 report "ipvlan: DEL needs neither master, default route, parent, namespace nor a result" case_del
-report "ipvlan: bad mode, MTU, parent and a taken name are refused; DEL removes only ipvlans" case_refused
-report "ipvlan: an ADD that fails late leaves neither interface nor address" case_undo
-report "ipvlan without ipam is a layer-2 network" case_without_ipam
-report "ipvlan with the parent in the container" case_in_container
-report "ipvlan: IPv6 stays off where no address of it is given, unless it is to be automatic" case_six
+thorough "ipvlan: bad mode, MTU, parent and a taken name are refused; DEL removes only ipvlans" case_refused
+thorough "ipvlan: an ADD that fails late leaves neither interface nor address" case_undo
+thorough "ipvlan without ipam is a layer-2 network" case_without_ipam
+thorough "ipvlan with the parent in the container" case_in_container
+thorough "ipvlan: IPv6 stays off where no address of it is given, unless it is to be automatic" case_six

@@ -14,7 +14,7 @@ const reason = process.env["FERRULE_KERNEL_MISSING"] ?? (suite === undefined ? "
 
 const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
 describe.skipIf(reason !== undefined)(`under the kernel of Debian ${otherKernel}${skipped}`, () => {
-  describe.each(boots(false))("booted with '$words'", (boot) => {
+  describe.each(boots("quick"))("booted with '$words'", (boot) => {
     let lines: readonly string[] = [];
     let machine = "";
 

@@ -1,6 +1,5 @@
 #!/bin/bash
 # macvlan where it depends on the kernel: before Linux 6.15 an interface of the host's seems to take the container's name.
-# thorough
 . "$(dirname "$0")/tools.sh"
 
 case_macvlan() {
@@ -27,4 +26,4 @@ case_macvlan() {
   nothing_left parent eth0 other
 }
 
-report "macvlan, both families, lives and dies; the host's own of the same name is no conflict" case_macvlan
+thorough "macvlan, both families, lives and dies; the host's own of the same name is no conflict" case_macvlan

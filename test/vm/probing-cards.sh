@@ -1,7 +1,6 @@
 #!/bin/bash
 # probeAddresses of host-device with real PCI network cards on one cable.
 # cards: 2
-# thorough
 . "$(dirname "$0")/tools.sh"
 # The cases are in the machine's first network namespace.
 namespaces=--mount
@@ -47,4 +46,4 @@ case_card() {
   [ -e /sys/class/net/ens5 ] || fail "the card is not back after DEL"
 }
 
-report "probeAddresses of host-device: a card is asked through, and announces by frames of its own" case_card
+thorough "probeAddresses of host-device: a card is asked through, and announces by frames of its own" case_card

@@ -53,5 +53,5 @@ case_own() {
 }
 
 report "probeAddresses of ipvlan: what another host has is refused, though the answer comes to the parent" case_ipvlan
-report "probeAddresses of vlan: the VLAN is asked, not the parent's own segment" case_vlan
-report "probeAddresses of ipvlan: the parent's own address is refused, and so is a mode without a segment" case_own
+thorough "probeAddresses of vlan: the VLAN is asked, not the parent's own segment" case_vlan
+thorough "probeAddresses of ipvlan: the parent's own address is refused, and so is a mode without a segment" case_own

@@ -1,7 +1,6 @@
 #!/bin/bash
 # tap's `selinuxContext`: the device has the label asked for, so that only programs of that label can open it.
 # boot: security=selinux selinux=1 enforcing=1
-# thorough
 . "$(dirname "$0")/tools.sh"
 
 # A policy with two types, the node's own and a guest's, each of which may make and open taps with its own label; the node may start
@@ -60,5 +59,5 @@ case_refused() {
   cni STATUS tap a "$(tap ',"selinuxContext":"u:r:guest_t:s0"')" || fail "STATUS"
 }
 
-report "tap: the device has the SELinux label asked for: a program with that label can open it, another cannot" case_label
-report "tap: an SELinux context that is none, or that the policy does not permit, is refused, saying which" case_refused
+thorough "tap: the device has the SELinux label asked for: a program with that label can open it, another cannot" case_label
+thorough "tap: an SELinux context that is none, or that the policy does not permit, is refused, saying which" case_refused

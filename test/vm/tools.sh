@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the case files of this directory share. A case file shows what plugins do under the kernel that it runs on, and is run as root
-# in a virtual machine (test/vm/vmrun), where nothing else is. It is called `FILE PLUGINS` and writes TAP: "ok - NAME" or
+# in a virtual machine (test/vm/vmrun), where nothing else is. It is called `FILE PLUGINS [SCOPE]` and writes TAP: "ok - NAME" or
 # "not ok - NAME" with what went wrong behind it.
 #
 # To write one, such as ipvlan.sh:
@@ -18,14 +18,15 @@
 #   }
 #   report "two containers of one parent meet" case_two_containers
 #
-# and make it executable. test/vm/kernel.test.ts (one kernel, with `npm test`) and `npm run test:kernels` (four kernels) run every
-# such file, several in one boot, and read the names out of its lines `report "NAME" …`, which must therefore begin a line and
-# differ from those of other files. A line "# boot: WORDS" puts the file into a machine whose kernel is booted with those words.
-# A line "# thorough" leaves the file to `npm run test:kernels`, where this machine's kernel can do what it needs.
+# and make it executable. `npm run test:kernels` (four kernels) and test/vm/kernel.test.ts (one kernel, with `npm test`, SCOPE "quick")
+# run every such file, several in one boot, and read the names out of its lines `report "NAME" …`, which must therefore begin a line
+# and differ from those of other files. `thorough "NAME" …` leaves a case to `npm run test:kernels`: a machine costs CI more than all
+# else, so what stays is, of each kind of link that its own kernel lacks, a life, traffic, and what DEL must survive.
+# A line "# boot: WORDS" puts the file into a machine whose kernel is booted with those words.
 # A line "# cards: COUNT" gives the machine so many network cards, in its first network namespace; `namespaces=--mount` has cases there.
 # Programs run 15 to 40 times slower there: some ten cases, of some seconds each, are plenty for a file.
 set -u
-plugins=$1
+plugins=$1 scope=${2-}
 export CNI_PATH=$plugins
 export TMPDIR=/tmp # the caller's need not exist in the machine
 data=$(mktemp -d) || exit
@@ -78,3 +79,6 @@ report() {
     sed 's/^/# /' <<<"$words"
   fi
 }
+
+# The same, where there is time for it.
+thorough() { [ "$scope" = quick ] || report "$@"; }

@@ -256,14 +256,14 @@ case_faults() {
 
 report "vlan: two containers in two VLANs, tags seen on the wire, addresses announced" case_two_containers
 report "vlan: a VLAN that another container has is refused, saying so, and nothing is disturbed" case_same_id
-report "vlan: a name of the host's is no obstacle, one of the container's is, and DEL removes only VLANs" case_names
+thorough "vlan: a name of the host's is no obstacle, one of the container's is, and DEL removes only VLANs" case_names
 report "vlan: a parent that is missing, down or gone: ADD, STATUS and CHECK say so, DEL succeeds" case_parent
-report "vlan: bad values are refused with the right words, and an exhausted pool keeps its code" case_bad_values
-report "vlan without ipam is a layer-2 interface" case_without_ipam
-report "vlan with the parent in the container; DEL without the namespace" case_in_container
-report "vlan: CHECK misses VLAN, parent, kind and that it is down" case_check
-report "vlan: one on another VLAN is on that, and not beside it" case_vlan_on_vlan
-report "vlan: IPv6 stays off where IPAM gives none (CVE-2024-32473's class)" case_six
-report "vlan: IPAM's dns is kept, unless the configuration has its own" case_dns
-report "vlan: GC releases the address of a container that is gone" case_gc
-report "vlan: an ADD that fails at any message leaves nothing, and DEL removes what one that is killed leaves" case_faults
+thorough "vlan: bad values are refused with the right words, and an exhausted pool keeps its code" case_bad_values
+thorough "vlan without ipam is a layer-2 interface" case_without_ipam
+thorough "vlan with the parent in the container; DEL without the namespace" case_in_container
+thorough "vlan: CHECK misses VLAN, parent, kind and that it is down" case_check
+thorough "vlan: one on another VLAN is on that, and not beside it" case_vlan_on_vlan
+thorough "vlan: IPv6 stays off where IPAM gives none (CVE-2024-32473's class)" case_six
+thorough "vlan: IPAM's dns is kept, unless the configuration has its own" case_dns
+thorough "vlan: GC releases the address of a container that is gone" case_gc
+thorough "vlan: an ADD that fails at any message leaves nothing, and DEL removes what one that is killed leaves" case_faults

@@ -267,13 +267,13 @@ case_without_six() {
 }
 
 report "vrf: overlapping addresses in two VRFs, each with its own way, both families" case_overlapping
-report "vrf: two interfaces share a VRF, which goes with the last" case_one_vrf
+thorough "vrf: two interfaces share a VRF, which goes with the last" case_one_vrf
 report "vrf: addresses with flags and lifetimes, ECMP default routes, routes of every table are kept and given back" case_kept
-report "vrf: an IPv6 default route that was one of two interfaces is taken apart" case_merged_default
-report "vrf: a table that a rule, a route or a VRF uses is not taken, nor by sbr" case_free_table
-report "vrf: another link's name, another table, another master, no interface: refused, with nothing left" case_refused
+thorough "vrf: an IPv6 default route that was one of two interfaces is taken apart" case_merged_default
+thorough "vrf: a table that a rule, a route or a VRF uses is not taken, nor by sbr" case_free_table
+thorough "vrf: another link's name, another table, another master, no interface: refused, with nothing left" case_refused
 report "vrf: DEL without interface, VRF or namespace succeeds" case_deletion
-report "vrf: CHECK misses the VRF, its table and state, an address, the rule, the port" case_check
-report "vrf: state of the reference's is understood, and ours by the reference" case_interop
-report "vrf: an ADD that fails at any message leaves nothing, and DEL gives back what one that is killed has moved" case_faults
-report "vrf: life without IPv6" case_without_six
+thorough "vrf: CHECK misses the VRF, its table and state, an address, the rule, the port" case_check
+thorough "vrf: state of the reference's is understood, and ours by the reference" case_interop
+thorough "vrf: an ADD that fails at any message leaves nothing, and DEL gives back what one that is killed has moved" case_faults
+thorough "vrf: life without IPv6" case_without_six
