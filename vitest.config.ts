@@ -2,6 +2,9 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
+/** What needs neither root nor a build: `npm run test:unit`. */
+const unprivileged = ["{spec,pkg,plugins,ipam,cmd,libcni,scripts}/**/*.test.ts", "test/architecture.test.ts"];
+
 /** The files that take minutes, longest first; all others take less. */
 const longest = [
   "faults-native",
@@ -27,8 +30,8 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     projects: [
-      { extends: true, test: { name: "unit", include: ["{spec,pkg,plugins,ipam,cmd,libcni,scripts}/**/*.test.ts"] } },
-      { extends: true, test: { name: "end-to-end", include: ["test/**/*.test.ts"] } },
+      { extends: true, test: { name: "unit", include: [...unprivileged] } },
+      { extends: true, test: { name: "end-to-end", include: ["test/**/*.test.ts"], exclude: [...unprivileged] } },
     ],
     pool: "forks",
     sequence: { sequencer: LongestFirst },

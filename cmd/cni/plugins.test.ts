@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { pluginNames } from "./names.ts";
@@ -6,8 +6,7 @@ import { findOwnPlugin } from "./plugins.ts";
 import { version } from "./version.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const hasSources = (name: string): boolean =>
-  existsSync(`${root}plugins/${name}/${name}.ts`) || existsSync(`${root}ipam/${name}/${name}.ts`);
+const folders = [...readdirSync(`${root}plugins`), ...readdirSync(`${root}ipam`)].toSorted();
 
 test("the version that plugins say is package.json's", () => {
   const manifest = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { readonly version: string };
@@ -18,7 +17,11 @@ test("the names are sorted, each once", () => {
   expect(pluginNames).toEqual([...new Set(pluginNames)].toSorted());
 });
 
-test.each(pluginNames.filter(hasSources))("%s is in the table under its own name", (name) => {
+test("every plugin's folder is a name that the executable answers to", () => {
+  expect(pluginNames, "add it to cmd/cni/names.ts").toEqual(folders);
+});
+
+test.each(pluginNames)("%s is in the table under its own name", (name) => {
   expect(findOwnPlugin(name)?.type, `add ${name} to cmd/cni/plugins.ts`).toBe(name);
 });
 

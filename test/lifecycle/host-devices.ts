@@ -4,6 +4,7 @@
  */
 import type { TestAttachment } from "../helpers/network.ts";
 import type { TestNode } from "../helpers/node.ts";
+import { until } from "../helpers/until.ts";
 
 /** Containers that a test has at once are fewer; GC and STATUS, which are about none, are asked about `spare`. */
 const COUNT = 5;
@@ -30,7 +31,7 @@ function creation(index: number, name: string): string {
 export const comesBack = async (node: TestNode, { index, ifName }: TestAttachment): Promise<void> => {
   const cable = `cable${index % COUNT}`;
   // The namespace goes in the kernel's own time.
-  while (await node.hasLink(cable)) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(async () => !(await node.hasLink(cable)), `${cable} is gone`);
   const lines = [creation(index, ifName), `link set dev ${ifName} alias ${deviceOf(index)}`];
   await node.exec(["ip", "-batch", "-"], { stdin: `${lines.join("\n")}\n` });
 };
