@@ -34,13 +34,6 @@ export class NetworkConfig {
     this.cniVersion = textMember(this.object, "cniVersion");
     this.validAttachments = validAttachments(this.object);
   }
-
-  /** `ipam.type`, empty when there is none. */
-  get ipamType(): string {
-    const ipam = JsonObject.of(this.object.get("ipam"));
-    if (ipam === undefined) return "";
-    return textMember(ipam, "type");
-  }
 }
 
 function textMember(object: JsonObject, name: string): string {
@@ -50,6 +43,7 @@ function textMember(object: JsonObject, name: string): string {
   throw new CniError(
     ErrorCode.Decode,
     `cannot decode ${name} of the network configuration: expected a string, found ${kindOf(value)}`,
+    `write it in double quotes: "${name}": "…"`,
   );
 }
 

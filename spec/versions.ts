@@ -8,8 +8,6 @@ export type ResultShape = "020" | "040" | "100";
 export interface SpecVersion {
   readonly name: string;
   readonly shape: ResultShape;
-  /** Plugins can be chained in lists: prevResult exists. */
-  readonly lists: boolean;
   /** CHECK exists, and DEL gets prevResult. */
   readonly check: boolean;
   /** GC and STATUS exist; interfaces and routes have their newer fields. */
@@ -18,13 +16,13 @@ export interface SpecVersion {
 
 /** Oldest first. */
 export const specVersions: readonly SpecVersion[] = [
-  { name: "0.1.0", shape: "020", lists: false, check: false, gcAndStatus: false },
-  { name: "0.2.0", shape: "020", lists: false, check: false, gcAndStatus: false },
-  { name: "0.3.0", shape: "040", lists: true, check: false, gcAndStatus: false },
-  { name: "0.3.1", shape: "040", lists: true, check: false, gcAndStatus: false },
-  { name: "0.4.0", shape: "040", lists: true, check: true, gcAndStatus: false },
-  { name: "1.0.0", shape: "100", lists: true, check: true, gcAndStatus: false },
-  { name: "1.1.0", shape: "100", lists: true, check: true, gcAndStatus: true },
+  { name: "0.1.0", shape: "020", check: false, gcAndStatus: false },
+  { name: "0.2.0", shape: "020", check: false, gcAndStatus: false },
+  { name: "0.3.0", shape: "040", check: false, gcAndStatus: false },
+  { name: "0.3.1", shape: "040", check: false, gcAndStatus: false },
+  { name: "0.4.0", shape: "040", check: true, gcAndStatus: false },
+  { name: "1.0.0", shape: "100", check: true, gcAndStatus: false },
+  { name: "1.1.0", shape: "100", check: true, gcAndStatus: true },
 ];
 
 export const oldestVersion = "0.1.0";

@@ -10,12 +10,11 @@ import type { Probing } from "../address-probe/timing.ts";
 import type { Delegates } from "../invoke/delegates.ts";
 import type { Address } from "../ip/address.ts";
 import { announceAddresses } from "../link/announce.ts";
-import { isFileError } from "../linux/errno.ts";
 import { changeLink, deleteLink, type Link } from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import type { Sandbox } from "../skel/sandbox.ts";
 import type { Undo } from "../skel/undo.ts";
-import { ensureSysctl, writeSysctls } from "../sysctl/sysctl.ts";
+import { ensureSysctl, isWriteRefused, writeSysctls } from "../sysctl/sysctl.ts";
 import { configureInterface } from "./configure-interface.ts";
 import { interfaceResult } from "./interface-result.ts";
 import { requestAddresses } from "./ipam-client.ts";
@@ -53,7 +52,7 @@ export function prepareSharedSegment(stack: NetworkStack, link: Link, six: SixPo
     ]);
   } catch (error) {
     // A read-only /proc/sys, as in a container: neighbours that know the address of old ask again a little later.
-    if (!isReadOnly(error)) throw error;
+    if (!isWriteRefused(error)) throw error;
   }
   if (six === "assigned") switchSixOff(stack, link);
 }
@@ -113,8 +112,4 @@ function switchSixOff(stack: NetworkStack, link: Link): void {
       '"ipv6": "automatic" in the configuration leaves IPv6 to the kernel',
     );
   }
-}
-
-function isReadOnly(error: unknown): boolean {
-  return isFileError(error, "EROFS") || isFileError(error, "EACCES") || isFileError(error, "EPERM");
 }

@@ -13,7 +13,6 @@ const { symbols: c } = dlopen("libc.so.6", {
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   send: { args: ["i32", "ptr", "usize", "i32"], returns: "i32" },
   recv: { args: ["i32", "ptr", "usize", "i32"], returns: "i32" },
-  sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i32" },
   setns: { args: ["i32", "i32"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
   poll: { args: ["ptr", "u32", "i32"], returns: "i32" },
@@ -89,10 +88,6 @@ export function send(fd: number, bytes: Uint8Array, flags: number): number {
 
 export function recv(fd: number, buffer: Uint8Array, flags: number): number {
   return kept(c.recv(fd, nonEmpty(buffer), buffer.length, flags));
-}
-
-export function sendto(fd: number, bytes: Uint8Array, flags: number, address: Uint8Array): number {
-  return kept(c.sendto(fd, nonEmpty(bytes), bytes.length, flags, nonEmpty(address), address.length));
 }
 
 export function setns(fd: number, type: number): number {

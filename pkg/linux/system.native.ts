@@ -10,7 +10,6 @@ declare function c_connect(fd: number, address: Uint8Array): number;
 declare function c_setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
 declare function c_send(fd: number, bytes: Uint8Array, flags: number): number;
 declare function c_recv(fd: number, buffer: Uint8Array, flags: number): number;
-declare function c_sendto(fd: number, bytes: Uint8Array, flags: number, address: Uint8Array): number;
 declare function c_setns(fd: number, type: number): number;
 declare function c_flock(fd: number, operation: number): number;
 declare function c_kill(pid: number, signal: number): number;
@@ -68,10 +67,6 @@ export function send(fd: number, bytes: Uint8Array, flags: number): number {
 /** The number of bytes received into `buffer`; with MSG_TRUNC the datagram's own length. */
 export function recv(fd: number, buffer: Uint8Array, flags: number): number {
   return c_recv(fd, buffer, flags);
-}
-
-export function sendto(fd: number, bytes: Uint8Array, flags: number, address: Uint8Array): number {
-  return c_sendto(fd, bytes, flags, address);
 }
 
 /** Enters the namespace of an open descriptor; `type` is a CLONE_NEW* that it must be of, or 0. */

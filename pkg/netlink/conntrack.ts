@@ -3,10 +3,12 @@
  * kernel follows a UDP flow's first decision as long as packets come. Needs a socket of NETLINK_NETFILTER.
  * Source: linux/netfilter/nfnetlink_conntrack.h; filtered dumps since Linux 5.8 (older kernels send everything).
  */
+
 import { address, raw, u8, u16be, u32, u32be } from "../codec/codec.ts";
 import type { Address, Family } from "../ip/address.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes, attribute, attributes, nested } from "./attributes.ts";
+import { familyNumber } from "./family.ts";
 import { NFGENMSG_BYTES, netfilterMessage, subsystem } from "./netfilter.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
@@ -105,7 +107,7 @@ export function deleteFlow(socket: NetlinkSocket, flow: Flow): boolean {
   }
 }
 
-/** Deletes the flows that pass the filter and the predicate, and tells how many there were. */
+/** Deletes the flows that pass the filter and the predicate, and tells how many there were. @throws KernelError */
 export function deleteFlows(
   socket: NetlinkSocket,
   filter: FlowFilter,
@@ -118,7 +120,7 @@ export function deleteFlows(
   return count;
 }
 
-/** `udp 10.1.0.2:4711 -> 192.0.2.1:53`, for messages. */
+/** `flow of protocol 17 10.1.0.2:4711 -> 192.0.2.1:53`, for messages. */
 export function flowText(flow: Flow): string {
   const { protocol, source, sourcePort, destination, destinationPort } = flow.original;
   return `flow of protocol ${protocol} ${endText(source, sourcePort)} -> ${endText(destination, destinationPort)}`;
@@ -127,11 +129,6 @@ export function flowText(flow: Flow): string {
 function endText(end: Address, port: number | undefined): string {
   if (port === undefined) return end.toString();
   return end.family === 6 ? `[${end.toString()}]:${port}` : `${end.toString()}:${port}`;
-}
-
-/** AF_INET and AF_INET6 */
-function familyNumber(family: Family): number {
-  return family === 4 ? 2 : 10;
 }
 
 function encodeFilter(filter: FlowFilter): Attributes {

@@ -47,11 +47,6 @@ export class ListedElement {
     return userdata === undefined ? undefined : userdataEntry(userdata, OWN_TYPE);
   }
 
-  /** Whether this is no element but the end of the interval before it. */
-  get endsInterval(): boolean {
-    return ((this.attributes.get(elementAttributes.flags) ?? 0) & 1) !== 0;
-  }
-
   private get attributes(): Attributes {
     return Attributes.decode(this.bytes, "element");
   }

@@ -49,7 +49,6 @@ export function destinationAddress(family: Family): Selector {
   return family === 4 ? ip4Destination : ip6Destination;
 }
 
-export const etherDestination: Selector = payload("ether daddr", ["ethernet"], header.link, 0, 6);
 export const etherSource: Selector = payload("ether saddr", ["ethernet"], header.link, 6, 6);
 export const etherProtocol: Selector = payload("ether type", ["ethernet"], header.link, 12, 2);
 

@@ -1,7 +1,9 @@
 /** The bridge as gateway: what address it has, on which interface, and what the result says of it. */
+
 import { sha512 } from "../../pkg/codec/sha512.ts";
 import { Address, type Family } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
+import { findMade } from "../../pkg/link/made-link.ts";
 import { otherEnd, prepareHostEnd } from "../../pkg/link/veth.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
@@ -210,17 +212,7 @@ function createVlanGateway(host: NetworkStack, bridge: Link, name: string, confi
     isOurs = false;
     if (!isKernelError(error, "EEXIST")) throw error;
   }
-  return requireLink(host, name);
-}
-
-function requireLink(host: NetworkStack, name: string): Link {
-  const link = findLink(host, name);
-  if (link !== undefined) return link;
-  throw new CniError(
-    ErrorCode.Io,
-    `Cannot make ${name}: it is not there`,
-    "something else removes interfaces on this node",
-  );
+  return findMade(host, name);
 }
 
 /** @throws CniError 102 when a gateway's address is missing, or what has it is down */

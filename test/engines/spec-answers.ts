@@ -50,7 +50,7 @@ function network(question: unknown): string[] {
   const read = new NetworkConfig(JSON.stringify(question));
   const alive: string[] = [];
   for (const each of read.validAttachments ?? []) alive.push(`${each.containerID}/${each.ifname}`);
-  return [read.name, read.cniVersion, read.ipamType, read.validAttachments === undefined ? "none" : alive.join(",")];
+  return [read.name, read.cniVersion, read.validAttachments === undefined ? "none" : alive.join(",")];
 }
 
 function text(question: string): string[] {
