@@ -221,8 +221,8 @@ describe("what is read", () => {
   });
 
   test.each([
-    [[], "1.0.0", "cannot decode prevResult: expected an object"],
-    ["x", "1.0.0", "cannot decode prevResult: expected an object"],
+    [[], "1.0.0", "cannot decode prevResult: expected an object, found a list"],
+    ["x", "1.0.0", "cannot decode prevResult: expected an object, found a string"],
     [{ cniVersion: 1 }, "1.0.0", "cannot decode prevResult.cniVersion: expected a string, found a number"],
     [{ ips: {} }, "1.0.0", "cannot decode prevResult.ips: expected a list, found an object"],
     [{ ips: [1] }, "0.4.0", "cannot decode prevResult.ips[0]: expected an object, found a number"],

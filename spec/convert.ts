@@ -3,9 +3,8 @@
  * Parsing takes any version up to the newest model; rendering takes the newest model down to any version.
  */
 import { CniError, ErrorCode } from "./errors.ts";
-import { JsonObject } from "./json.ts";
 import type { Result } from "./result.ts";
-import { textAt } from "./results/members.ts";
+import { resultObject, textAt } from "./results/members.ts";
 import { parse020, render020 } from "./results/v020.ts";
 import { parse040, render040 } from "./results/v040.ts";
 import { parse100, render100 } from "./results/v100.ts";
@@ -38,8 +37,7 @@ export function parseResult(value: unknown, cniVersion: string, subject: string)
   const wanted = findVersion(cniVersion);
   if (wanted === undefined)
     throw new CniError(ErrorCode.IncompatibleVersion, `unsupported CNI result version "${cniVersion}"`);
-  const object = JsonObject.of(value);
-  if (object === undefined) throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: expected an object`);
+  const object = resultObject(value, subject);
   const ownName = textAt(object, "cniVersion", subject);
   if (ownName !== "" && findVersion(ownName)?.shape !== wanted.shape) {
     throw new CniError(

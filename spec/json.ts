@@ -68,7 +68,11 @@ export function parseObject(text: string, subject: string): JsonObject {
   }
   const object = value === null ? JsonObject.of({}) : JsonObject.of(value);
   if (object === undefined) {
-    throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: expected a JSON object, found ${kindOf(value)}`);
+    throw new CniError(
+      ErrorCode.Decode,
+      `cannot decode ${subject}: expected a JSON object, found ${kindOf(value)}`,
+      "it begins with { and ends with }",
+    );
   }
   return object;
 }

@@ -35,18 +35,30 @@ export class Keys {
   static of(value: unknown, path: string, problems: Problems): Keys {
     const object = JsonObject.of(value);
     const keys = new Keys(object, path, problems);
-    if (object === undefined && value !== undefined) keys.misshapen(`expected an object, found ${kindOf(value)}`);
+    if (object === undefined && value !== undefined) {
+      keys.misshapen(`expected an object, found ${kindOf(value)}`, "", "write its members between { and }");
+    }
     return keys;
   }
 
-  /** Reports that the object, or the key `name` in it, cannot be used. Throws (code 7) unless problems are collected. */
+  /**
+   * Reports that the object, or the key `name` in it, cannot be used. Without other `details` the key's meaning goes with it. Throws
+   * (code 7) unless problems are collected.
+   */
   refuse(reason: string, name = "", details = ""): void {
-    this.problems.report(this.located(reason, name), details);
+    this.problems.report(this.located(reason, name), details === "" ? this.meaningOf(name) : details);
   }
 
   /** The same for what a schema sees as well. */
   private misshapen(reason: string, name = "", details = ""): void {
-    this.problems.misshapen(this.located(reason, name), details);
+    this.problems.misshapen(this.located(reason, name), details === "" ? this.meaningOf(name) : details);
+  }
+
+  /** What a key is for, as it was asked for; also of a member or element of it. Empty for other names. */
+  private meaningOf(name: string): string {
+    const whole = name.split("[")[0]?.split(".")[0] ?? "";
+    const key = this.asked.find((each) => each.name === whole);
+    return key === undefined ? "" : `${whole}: ${key.meaning}`;
   }
 
   private located(reason: string, name: string): string {

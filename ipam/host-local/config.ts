@@ -105,11 +105,21 @@ function finishSets(keys: Keys, specs: readonly (readonly RangeSpec[])[]): Range
   for (const [index, ranges] of specs.entries()) {
     const { value, problem } = RangeSet.of(ranges);
     if (value === undefined) {
-      keys.refuse(`invalid range set ${index}: ${problem}`);
+      keys.refuse(
+        `invalid range set ${index}: ${problem}`,
+        "",
+        "of a range, rangeStart and rangeEnd are in subnet, which is a network's own address and prefix",
+      );
       continue;
     }
     for (const [earlier, set] of sets.entries()) {
-      if (set.overlaps(value)) keys.refuse(`range set ${earlier} overlaps with ${index}`);
+      if (set.overlaps(value)) {
+        keys.refuse(
+          `range set ${earlier} overlaps with ${index}`,
+          "",
+          "a container gets an address from each set: give each set ranges of its own",
+        );
+      }
     }
     sets.push(value);
   }

@@ -29,6 +29,11 @@ export function requestedMac(keys: MacKeys, environment: Environment): string | 
   if (keys.runtime !== undefined) return keys.runtime;
   if (text === "") return keys.own;
   const mac = macFormat.parse(text);
-  if (mac === undefined) throw invalidConfig(`CNI_ARGS: MAC: expected ${macFormat.expected}, found "${text}"`);
+  if (mac === undefined) {
+    throw invalidConfig(
+      `CNI_ARGS: MAC: expected ${macFormat.expected}, found "${text}"`,
+      "the runtime passes it; without MAC the kernel chooses",
+    );
+  }
   return mac;
 }

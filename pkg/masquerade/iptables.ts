@@ -45,7 +45,7 @@ function addressesOf(ips: readonly IpConfig[], family: Family): Prefix[] {
   return ips.filter((ip) => ip.address.family === family).map((ip: IpConfig): Prefix => ip.address);
 }
 
-/** Masquerades the addresses; rules that are there already stay. @throws CniError 50 when iptables is missing, 5 */
+/** Masquerades the addresses; rules that are there already stay. @throws CniError 5 when iptables is missing or fails */
 export function ensureInIptables(_host: NetworkStack, attachment: Attachment, ips: readonly IpConfig[]): void {
   const chain = masqueradeChain(attachment.network, attachment.containerId);
   for (const family of families) {

@@ -13,7 +13,8 @@ export class Undo {
   private steps: Step[] = [];
 
   /**
-   * Records how to take back a step that has just been done.
+   * Records how to take back a step that is about to be done, or has just been. `take` runs also when the step failed half way or was
+   * never begun: what is not there counts as taken back.
    * @throws Interrupted when the process was told to end: with the step recorded, everything can be taken back
    */
   push(what: string, take: () => void): void {

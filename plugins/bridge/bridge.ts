@@ -3,6 +3,7 @@
  *
  *   sandbox[eth0]──veth──[port]cni0[gateway]──forward, masquerade──▶ the world
  */
+
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
@@ -10,6 +11,7 @@ import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { announceAddresses } from "../../pkg/link/announce.ts";
 import { enableForwarding, requireForwarding, verifyForwarding } from "../../pkg/link/forwarding.ts";
 import { awaitOperational } from "../../pkg/link/operational.ts";
+import { requestedMac } from "../../pkg/link/requested-mac.ts";
 import {
   connectVeth,
   otherEnd,
@@ -45,7 +47,6 @@ import { ensureBridge, findBridge } from "./bridge-device.ts";
 import { type BridgeConfig, config } from "./config.ts";
 import { ensureGateways, verifyGateways, withGateways } from "./gateway.ts";
 import { whileJoining } from "./joining.ts";
-import { containerMac } from "./mac.ts";
 import { allowSpoofing, collectSpoofChecks, forbidSpoofing, verifySpoofCheck } from "./spoof-check.ts";
 import { joinVlans, verifyVlans } from "./vlan.ts";
 
@@ -58,7 +59,7 @@ export function bridge(): Plugin {
 
 function add(call: Add<BridgeConfig>): Result {
   const { config, attachment, environment, delegates, host, sandbox, undo } = call;
-  const mac = containerMac(config, environment);
+  const mac = requestedMac({ own: undefined, runtime: config.mac }, environment);
   requireFreeName(host, sandbox.stack, attachment, config.disableContainerInterface);
   const addresses =
     config.ipamType === ""

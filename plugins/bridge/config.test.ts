@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { requestedMac } from "../../pkg/link/requested-mac.ts";
 import { Environment } from "../../spec/environment.ts";
 import { Keys } from "../../spec/keys.ts";
 import { Problems } from "../../spec/problems.ts";
 import { type BridgeConfig, config } from "./config.ts";
-import { containerMac } from "./mac.ts";
 
 const read = (value: unknown): BridgeConfig => config(Keys.of(value, "", new Problems(false)));
 
@@ -45,21 +45,24 @@ describe("config()", () => {
   });
 });
 
-describe("containerMac()", () => {
+describe("the container's hardware address", () => {
   const environment = (args: string): Environment => new Environment([["CNI_ARGS", args]]);
+
+  const macOf = (value: unknown, environment: Environment): string | undefined =>
+    requestedMac({ own: undefined, runtime: read(value).mac }, environment);
 
   test("runtimeConfig beats args.cni, which beats CNI_ARGS", () => {
     const args = { cni: { mac: "02:00:00:00:00:02" } };
     const runtimeConfig = { mac: "02:00:00:00:00:03" };
     const cniArgs = environment("MAC=02:00:00:00:00:01");
-    expect(containerMac(read({ args, runtimeConfig }), cniArgs)).toBe("02:00:00:00:00:03");
-    expect(containerMac(read({ args }), cniArgs)).toBe("02:00:00:00:00:02");
-    expect(containerMac(read({}), cniArgs)).toBe("02:00:00:00:00:01");
-    expect(containerMac(read({}), environment(""))).toBeUndefined();
+    expect(macOf({ args, runtimeConfig }, cniArgs)).toBe("02:00:00:00:00:03");
+    expect(macOf({ args }, cniArgs)).toBe("02:00:00:00:00:02");
+    expect(macOf({}, cniArgs)).toBe("02:00:00:00:00:01");
+    expect(macOf({}, environment(""))).toBeUndefined();
   });
 
   test("unknown keys of CNI_ARGS are refused unless IgnoreUnknown says otherwise", () => {
-    expect(() => containerMac(read({}), environment("FOO=1"))).toThrow("unknown args");
-    expect(containerMac(read({}), environment("FOO=1;IgnoreUnknown=1"))).toBeUndefined();
+    expect(() => macOf({}, environment("FOO=1"))).toThrow("unknown args");
+    expect(macOf({}, environment("FOO=1;IgnoreUnknown=1"))).toBeUndefined();
   });
 });

@@ -50,8 +50,18 @@ export const config = (keys: Keys): BridgeConfig => {
   const promiscMode = keys.flag("promiscMode", false, "put the bridge into promiscuous mode");
   const disabled = keys.flag("disableContainerInterface", false, "leave the container's end down; excludes ipam");
   const ipamType = readIpamType(keys, "address management; without it the network is layer 2 only");
-  if (disabled && ipamType !== "") keys.refuse("cannot use IPAM when DisableContainerInterface flag is set");
-  if (hairpinMode && promiscMode) keys.refuse("cannot set hairpin mode and promiscuous mode at the same time");
+  if (disabled && ipamType !== "")
+    keys.refuse(
+      "cannot use IPAM when DisableContainerInterface flag is set",
+      "",
+      "leave out ipam or disableContainerInterface",
+    );
+  if (hairpinMode && promiscMode)
+    keys.refuse(
+      "cannot set hairpin mode and promiscuous mode at the same time",
+      "",
+      "a promiscuous bridge needs no hairpin",
+    );
   const runtimeMac = keys.members("runtimeConfig", readMac, "what the runtime adds for declared capabilities");
   const argsMac = keys.members("args", readArgsMac, "what an orchestrator adds");
   const bridge = keys.text("bridge", "cni0", "the bridge; made when missing, never removed");

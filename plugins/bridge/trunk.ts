@@ -18,13 +18,13 @@ function readEntry(keys: Keys): TrunkEntry {
   };
   const { minID, maxID } = entry;
   if (minID === undefined && maxID !== undefined) {
-    keys.refuse("minID and maxID should be configured simultaneously, minID is missing");
+    keys.refuse("minID and maxID should be configured simultaneously, minID is missing", "", "for one VLAN give id");
   }
   if (minID !== undefined && maxID === undefined) {
-    keys.refuse("minID and maxID should be configured simultaneously, maxID is missing");
+    keys.refuse("minID and maxID should be configured simultaneously, maxID is missing", "", "for one VLAN give id");
   }
   if (minID !== undefined && maxID !== undefined && minID > maxID) {
-    keys.refuse("minID is greater than maxID in trunk parameter");
+    keys.refuse("minID is greater than maxID in trunk parameter", "", "minID is the first VLAN and maxID the last");
   }
   return entry;
 }

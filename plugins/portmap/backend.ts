@@ -2,7 +2,7 @@
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { nftablesSupport } from "../../pkg/nftables/support.ts";
-import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { CniError } from "../../spec/errors.ts";
 import type { Backend, PortmapConfig } from "./config.ts";
 
 /** The backend for ADD, CHECK and STATUS; DEL and GC look into both. */
@@ -31,6 +31,3 @@ export function requireBackend(host: NetworkStack, backend: Backend, code: numbe
     'install iptables, or set "backend": "nftables"',
   );
 }
-
-/** The code for verbs other than STATUS. */
-export const unusable: number = ErrorCode.Io;

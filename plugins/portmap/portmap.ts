@@ -21,7 +21,7 @@ import {
 import { requireCheckedResult, requirePrevResult } from "../../pkg/skel/verbs.ts";
 import { ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
-import { chooseBackend, requireBackend, unusable } from "./backend.ts";
+import { chooseBackend, requireBackend } from "./backend.ts";
 import { parseConditions } from "./conditions.ts";
 import { config, type PortMapping, type PortmapConfig } from "./config.ts";
 import { masqueradeElements, neighbourSubnets, ownerElement, ownerKey, type Placed, portElement } from "./elements.ts";
@@ -46,7 +46,7 @@ function add({ config, attachment, host, sandbox, prevResult, undo, warn }: Add<
   const targets = targetsOf(config.mappings, containerAddresses(result, attachment.ifName));
   if (targets.length === 0) return result;
   const backend = chooseBackend(host, config);
-  requireBackend(host, backend, unusable);
+  requireBackend(host, backend, ErrorCode.Io);
 
   const localnet = config.snat ? localhostInterface(host, targets) : undefined;
   undo.push("remove the port mappings", () => removeAll(host, attachment));

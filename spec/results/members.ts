@@ -5,10 +5,27 @@ import { CniError, ErrorCode } from "../errors.ts";
 import { JsonObject, kindOf } from "../json.ts";
 import type { Dns, Route } from "../result.ts";
 
-function wrong(path: string, wanted: string, found: unknown): CniError {
-  return new CniError(ErrorCode.Decode, `cannot decode ${path}: expected ${wanted}, found ${kindOf(found)}`);
+/** The code-6 error of a result; `path` is where in it. */
+function undecodable(path: string, reason: string): CniError {
+  return new CniError(
+    ErrorCode.Decode,
+    `cannot decode ${path}: ${reason}`,
+    "a result must be as the plugin before printed it, in the shape that the specification gives its cniVersion",
+  );
 }
 
+function wrong(path: string, wanted: string, found: unknown): CniError {
+  return undecodable(path, `expected ${wanted}, found ${kindOf(found)}`);
+}
+
+/** What is no object where a result should be. @throws CniError 6 */
+export function resultObject(value: unknown, subject: string): JsonObject {
+  const object = JsonObject.of(value);
+  if (object === undefined) throw wrong(subject, "an object", value);
+  return object;
+}
+
+/** A string member; absent is empty. @throws CniError 6 */
 export function textAt(object: JsonObject, name: string, path: string): string {
   const value = object.get(name);
   if (value === undefined) return "";
@@ -16,6 +33,7 @@ export function textAt(object: JsonObject, name: string, path: string): string {
   throw wrong(`${path}.${name}`, "a string", value);
 }
 
+/** An integer member. @throws CniError 6 */
 export function numberAt(object: JsonObject, name: string, path: string): number | undefined {
   const value = object.get(name);
   if (value === undefined) return undefined;
@@ -23,6 +41,7 @@ export function numberAt(object: JsonObject, name: string, path: string): number
   throw wrong(`${path}.${name}`, "an integer", value);
 }
 
+/** An object member. @throws CniError 6 */
 export function objectAt(object: JsonObject, name: string, path: string): JsonObject | undefined {
   const value = object.get(name);
   if (value === undefined) return undefined;
@@ -31,6 +50,7 @@ export function objectAt(object: JsonObject, name: string, path: string): JsonOb
   return member;
 }
 
+/** A list of objects; absent is empty. @throws CniError 6 */
 export function objectsAt(object: JsonObject, name: string, path: string): JsonObject[] {
   const value = object.get(name);
   const objects: JsonObject[] = [];
@@ -56,24 +76,24 @@ function textsAt(object: JsonObject, name: string, path: string): string[] {
   return texts;
 }
 
-/** An address member; absent and empty are the same. */
+/** An address member; absent and empty are the same. @throws CniError 6 */
 export function addressAt(object: JsonObject, name: string, path: string): Address | undefined {
   const text = textAt(object, name, path);
   if (text === "") return undefined;
   const address = Address.parse(text);
-  if (address === undefined)
-    throw new CniError(ErrorCode.Decode, `cannot decode ${path}.${name}: invalid IP address "${text}"`);
+  if (address === undefined) throw undecodable(`${path}.${name}`, `invalid IP address "${text}"`);
   return address;
 }
 
+/** An address with the length of its prefix, which must be there. @throws CniError 6 */
 export function prefixAt(object: JsonObject, name: string, path: string): Prefix {
   const text = textAt(object, name, path);
   const prefix = Prefix.parse(text);
-  if (prefix === undefined)
-    throw new CniError(ErrorCode.Decode, `cannot decode ${path}.${name}: invalid CIDR address "${text}"`);
+  if (prefix === undefined) throw undecodable(`${path}.${name}`, `invalid CIDR address "${text}"`);
   return prefix;
 }
 
+/** The member `routes`; absent is empty. @throws CniError 6 */
 export function routesAt(object: JsonObject, path: string): Route[] {
   const routes: Route[] = [];
   for (const member of objectsAt(object, "routes", path)) {
@@ -91,6 +111,7 @@ export function routesAt(object: JsonObject, path: string): Route[] {
   return routes;
 }
 
+/** The member `dns`; absent is empty. @throws CniError 6 */
 export function dnsAt(object: JsonObject, path: string): Dns {
   const dns = objectAt(object, "dns", path);
   if (dns === undefined) return { nameservers: [], domain: "", search: [], options: [] };
@@ -111,6 +132,7 @@ export interface DnsDocument {
   readonly search?: readonly string[] | undefined;
 }
 
+/** The dns object as it is printed. */
 export function dnsDocument(dns: Dns): DnsDocument {
   return {
     domain: dns.domain === "" ? undefined : dns.domain,
@@ -120,6 +142,7 @@ export function dnsDocument(dns: Dns): DnsDocument {
   };
 }
 
+/** Whether it says nothing. */
 export function isEmptyDns(dns: Dns): boolean {
   return dns.domain === "" && dns.nameservers.length + dns.search.length + dns.options.length === 0;
 }
@@ -135,6 +158,7 @@ export interface RouteDocument {
   readonly table?: number | undefined;
 }
 
+/** A route as it is printed. */
 export function routeDocument(route: Route): RouteDocument {
   return {
     advmss: route.advmss === 0 ? undefined : route.advmss,

@@ -83,7 +83,8 @@ export function declareBadInput(engine: Suite, rows: readonly BadInput[]): void 
     } finally {
       if (place === undefined) await node.dispose();
     }
-    ended.expectError(code, names);
+    const error = ended.expectError(code, names);
+    expect(error.details ?? "", `what to do next, in ${ended.stdout}`).not.toBe("");
     expect(ended.stdout).not.toMatch(/aborted/);
   });
 }
