@@ -7,7 +7,7 @@
  *
  *   outside[eth0 192.0.2.2] ──veth── [uplink 192.0.2.1] node ──(what the plugins make)── [eth0] sandbox
  */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Background } from "./background.ts";
@@ -46,11 +46,14 @@ export class TestNode extends Namespace {
     for (const path of stateDirectories) {
       const own = join(directory, "state", path.slice(1).replaceAll("/", "-"));
       await mkdir(own, { recursive: true });
-      mounts.push(`mount --bind ${own} ${path}`);
+      mounts.push(`${own} ${path} none bind`);
     }
+    // One `mount` for all of them: there are thousands of nodes.
+    const table = join(directory, "fstab");
+    await writeFile(table, `${mounts.join("\n")}\n`);
     // Slave propagation: namespaces that are made later appear under /run/netns here too. A process keeps the mount namespace
     // alive, for the kernel does not always let one be bound to a file.
-    const script = `mkdir -p ${stateDirectories.join(" ")} && ${mounts.join(" && ")} && mount -t sysfs sysfs /sys && ip link set lo up && echo ready && exec sleep infinity`;
+    const script = `mkdir -p ${stateDirectories.join(" ")} && mount --all --fstab ${table} && mount -t sysfs sysfs /sys && ip link set lo up && echo ready && exec sleep infinity`;
     const keeper = new Background([
       ...["nsenter", `--net=/run/netns/${name}`, "unshare", "--mount", "--propagation", "slave"],
       ...["sh", "-c", script],

@@ -102,9 +102,9 @@ export async function callPlugin(
   config: object | string,
   call: CallVariables = {},
 ): Promise<PluginCall> {
-  const variables: string[] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+  const env: Record<string, string> = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
   const set = (name: string, value: string | undefined): void => {
-    if (value !== undefined) variables.push(`${name}=${value}`);
+    if (value !== undefined) env[name] = value;
   };
   set("CNI_COMMAND", verb === "" ? undefined : verb);
   set("CNI_CONTAINERID", call.containerId);
@@ -113,8 +113,8 @@ export async function callPlugin(
   set("CNI_ARGS", call.args);
   set("CNI_PATH", call.path ?? suite.directory);
   for (const [name, value] of Object.entries(call.env ?? {})) set(name, value);
-  const argv = ["env", "-i", ...variables, ...(call.wrapper ?? []), `${suite.directory}/${plugin}`];
+  const argv = [...(call.wrapper ?? []), `${suite.directory}/${plugin}`];
   const stdin = typeof config === "string" ? config : JSON.stringify(config);
-  const outcome = await node.run(argv, { stdin, timeoutMs: CALL_TIMEOUT_MS });
+  const outcome = await node.run(argv, { stdin, env, timeoutMs: CALL_TIMEOUT_MS });
   return new PluginCall(`${suite.name} ${plugin} ${verb}`, outcome);
 }
