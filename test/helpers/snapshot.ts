@@ -37,8 +37,8 @@ const sysctls = [...globalSysctls, ...interfaceSysctls.map((each) => `net/${each
  */
 const sections: readonly (readonly [name: string, command: string])[] = [
   ["link", "ip -d -j address"],
-  ["4", "printf 'route show table all\\nrule\\n' | ip -j -4 -batch -"],
-  ["6", "printf 'route show table all\\nrule\\n' | ip -j -6 -batch -"],
+  ["4", "ip -j -4 -batch - <<E\nroute show table all\nrule\nE"],
+  ["6", "ip -j -6 -batch - <<E\nroute show table all\nrule\nE"],
   ["qdisc", "tc -j qdisc"],
   ["nft", 'rules=$(nft list ruleset); echo "$rules"'],
   ["iptables", 'case $rules in *"table ip "*) iptables-save ;; esac'],
