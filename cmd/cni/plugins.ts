@@ -26,12 +26,14 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return bandwidth();
     case "bridge":
       return bridge();
-    case "host-device":
-      return hostDevice();
+    case "dummy":
+      return dummy();
     case "firewall":
       return firewall();
     case "flannel":
       return flannel();
+    case "host-device":
+      return hostDevice();
     case "host-local":
       return hostLocal();
     case "ipvlan":
@@ -40,16 +42,14 @@ export function findOwnPlugin(name: string): Plugin | undefined {
       return loopback();
     case "macvlan":
       return macvlan();
+    case "portmap":
+      return portmap();
     case "ptp":
       return ptp();
     case "sbr":
       return sbr();
     case "static":
       return staticIpam();
-    case "portmap":
-      return portmap();
-    case "dummy":
-      return dummy();
     case "tap":
       return tap();
     case "tuning":

@@ -32,26 +32,26 @@ export function invoke(type: string, environment: Environment, stdin: string, in
 }
 
 function execute(type: string, path: string, environment: Environment, stdin: string): Outcome {
-  const deadlineMs = Math.max(SHORTEST_MS, remainingMs() - RESERVED_MS);
-  const child = run(type, path, environment, stdin, deadlineMs);
+  const timeoutMs = Math.max(SHORTEST_MS, remainingMs() - RESERVED_MS);
+  const child = run(type, path, environment, stdin, timeoutMs);
   if (child.timedOut) {
     throw new CniError(
       ErrorCode.DelegateFailed,
-      `plugin "${type}" (${path}) did not end within ${Math.round(deadlineMs / 1000)} s and was killed`,
+      `plugin "${type}" (${path}) did not end within ${Math.round(timeoutMs / 1000)} s and was killed`,
       "see what it waits for: a lock, a daemon, or the network",
     );
   }
   return { status: child.status, stdout: child.stdout, stderr: child.stderr };
 }
 
-function run(type: string, path: string, environment: Environment, stdin: string, deadlineMs: number): ProcessOutcome {
+function run(type: string, path: string, environment: Environment, stdin: string, timeoutMs: number): ProcessOutcome {
   try {
     return runProcess({
       path,
       argv: [path],
       environment: environment.toStrings(),
       stdin,
-      deadlineMs,
+      timeoutMs,
       forwardStderr: true,
     });
   } catch (error) {

@@ -40,7 +40,7 @@ export class Iptables {
     return new Iptables(family, variantOf(save), save, restore);
   }
 
-  /** The same. @throws CniError 5 that says what to install */
+  /** What `find` finds. @throws CniError 5 that says what to install */
   static require(family: Family): Iptables {
     const found = Iptables.find(family);
     if (found !== undefined) return found;
@@ -135,7 +135,7 @@ function run(path: string, words: readonly string[], stdin: string): ProcessOutc
     argv: [path, ...words],
     environment: [`PATH=${FALLBACK.join(":")}:/bin`, "LC_ALL=C"],
     stdin,
-    deadlineMs: Math.min(remainingMs(), LONGEST_MS),
+    timeoutMs: Math.min(remainingMs(), LONGEST_MS),
     forwardStderr: false,
   });
 }

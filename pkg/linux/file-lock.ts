@@ -33,13 +33,13 @@ export class FileLock {
     return new FileLock(descriptor);
   }
 
-  /** The same, for `waitMs` at most. @throws KernelError EAGAIN naming the holder when the lock is not free by then */
+  /** Takes the lock as `acquire` does, waiting `waitMs` at most. @throws KernelError EAGAIN naming the holder when the lock is not free by then */
   static acquireWithin(path: string, operation: string, waitMs: number, mode = 0o600): FileLock {
     const descriptor = open(path, mode);
-    const deadlineMs = clockMs() + waitMs;
+    const untilMs = clockMs() + waitMs;
     while (flock(descriptor, LOCK_EX | LOCK_NB) < 0) {
       const failure = errno();
-      if (failure === EINTR || (failure === EAGAIN && clockMs() < deadlineMs)) {
+      if (failure === EINTR || (failure === EAGAIN && clockMs() < untilMs)) {
         poll(new Uint8Array(0), RETRY_MS);
         continue;
       }

@@ -13,7 +13,7 @@ export interface ProcessOptions {
   readonly environment: readonly string[];
   readonly stdin: string;
   /** Milliseconds from now; may be infinite. */
-  readonly deadlineMs: number;
+  readonly timeoutMs: number;
   /** Whether what it writes to stderr goes to ours as well, as it comes. */
   readonly forwardStderr?: boolean;
 }
@@ -52,7 +52,7 @@ export function runProcess(options: ProcessOptions): ProcessOutcome {
     try {
       stdout.closeWriter();
       stderr.closeWriter();
-      const ended = child.collect(stdout, stderr, clockMs() + options.deadlineMs);
+      const ended = child.collect(stdout, stderr, clockMs() + options.timeoutMs);
       const status = ended ? child.reap() : child.kill();
       return { status, stdout: stdout.text(), stderr: stderr.text(), timedOut: !ended };
     } finally {

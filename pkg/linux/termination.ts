@@ -31,11 +31,11 @@ export class Interrupted extends Error {
 }
 
 /** From now on SIGTERM, SIGINT and the deadline stop the work at its next step instead of killing the process. */
-export function armTermination(deadlineMs: number): void {
-  deadline.atMs = clockMs() + deadlineMs;
+export function armTermination(timeoutMs: number): void {
+  deadline.atMs = clockMs() + timeoutMs;
   deadline.told = false;
   armSignals();
-  alarm(deadlineMs);
+  alarm(timeoutMs);
 }
 
 /** Milliseconds until the deadline, never below zero; infinite when there is none. */

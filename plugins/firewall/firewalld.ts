@@ -30,7 +30,7 @@ export class Firewalld {
     }
   }
 
-  /** The same. @throws CniError of that code which says why there is none */
+  /** What `find` finds. @throws CniError of that code which says why there is none */
   static require(address: string, code: number): Firewalld {
     const advice = 'start firewalld (systemctl start firewalld), or leave "backend" out';
     let found: Firewalld | undefined;

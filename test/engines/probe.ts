@@ -24,7 +24,7 @@ function run(words: readonly string[]): void {
     argv: [path ?? "", ...rest],
     environment: ["COLOUR=blue", "EMPTY="],
     stdin: stdin ?? "",
-    deadlineMs: Number(deadline),
+    timeoutMs: Number(deadline),
     forwardStderr: true,
   });
   say(JSON.stringify(outcome));
@@ -33,7 +33,7 @@ function run(words: readonly string[]): void {
 /** echo SIZE: that many bytes to a program and back. */
 function echo(words: readonly string[]): void {
   const text = "é".repeat(Number(words.at(0)) / 2);
-  const outcome = runProcess({ path: "/bin/cat", argv: ["cat"], environment: [], stdin: text, deadlineMs: 20_000 });
+  const outcome = runProcess({ path: "/bin/cat", argv: ["cat"], environment: [], stdin: text, timeoutMs: 20_000 });
   say(`${outcome.status} ${outcome.stdout === text}`);
 }
 
