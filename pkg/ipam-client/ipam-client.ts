@@ -11,7 +11,7 @@ import type { Undo } from "../skel/undo.ts";
  */
 export function requestAddresses(delegates: Delegates, type: string, undo: Undo): Result {
   const result = addOrRelease(delegates, type);
-  undo.push(`release the addresses of ${type}`, () => delegates.del(type));
+  undo.pushWaiting(`release the addresses of ${type}`, () => delegates.del(type));
   if (result.ips.length > 0) return result;
   throw new CniError(
     ErrorCode.DelegateFailed,

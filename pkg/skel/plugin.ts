@@ -43,7 +43,7 @@ export interface Del<C> extends Call<C> {
   readonly attachment: Attachment;
   readonly sandbox: Sandbox;
   readonly prevResult: Result | undefined;
-  /** DEL tries every step, and reports the failures together. */
+  /** DEL goes on past failures, and reports them together. */
   readonly teardown: Teardown;
 }
 

@@ -6,6 +6,8 @@ import { toCniError } from "./cni-error.ts";
 interface Step {
   readonly what: string;
   readonly take: () => void;
+  /** Whether it waits for all newer steps: where one of them fails, it is not taken. */
+  readonly waits: boolean;
 }
 
 /** Steps that take back what ADD has done so far; newest first. */
@@ -18,7 +20,16 @@ export class Undo {
    * @throws Interrupted when the process was told to end: with the step recorded, everything can be taken back
    */
   push(what: string, take: () => void): void {
-    this.steps.push({ what, take });
+    this.steps.push({ what, take, waits: false });
+    throwIfTerminated("ADD");
+  }
+
+  /**
+   * The same for what may be taken back only when everything newer is: an address, while an interface may still have it.
+   * @throws Interrupted as push
+   */
+  pushWaiting(what: string, take: () => void): void {
+    this.steps.push({ what, take, waits: true });
     throwIfTerminated("ADD");
   }
 
@@ -28,6 +39,10 @@ export class Undo {
     const steps = this.steps.toReversed();
     this.steps = [];
     for (const step of steps) {
+      if (step.waits && failures.length > 0) {
+        failures.push(`${step.what}: not done before that`);
+        continue;
+      }
       try {
         step.take();
       } catch (error) {
@@ -38,21 +53,23 @@ export class Undo {
   }
 }
 
-/** Removal that tries every step and reports all failures at the end (DEL, GC). */
+/** Removal that goes on past failures and reports all failures at the end (DEL, GC). */
 export class Teardown {
   private readonly failures: CniError[] = [];
 
-  /** Runs one step; a failure is kept, not thrown. */
-  attempt(what: string, step: () => void): void {
+  /** Runs one step; a failure is kept, not thrown. Whether it succeeded, for a step that must not be done without it. */
+  attempt(what: string, step: () => void): boolean {
     try {
       step();
+      return true;
     } catch (error) {
       this.failures.push(toCniError(error).during(what));
+      return false;
     }
   }
 
   /**
-   * Reports what failed, all of it, once every step has been tried.
+   * Reports what failed, all of it, at the end.
    * @throws CniError with the code of the first failure, led in by `subject`
    */
   finish(subject: string): void {
@@ -63,7 +80,7 @@ export class Teardown {
     throw new CniError(
       first.code,
       `${subject}: ${words.join("; ")}`,
-      "the other steps are done; the call can be repeated",
+      "whatever does not depend on that is done; the call can be repeated",
     );
   }
 }

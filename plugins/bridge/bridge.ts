@@ -141,8 +141,8 @@ function del({ config, attachment, host, sandbox, delegates, prevResult, teardow
   const ips = prevResult === undefined ? [] : prevResult.ips;
   teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment, ips));
   teardown.attempt("remove the spoof check", () => allowSpoofing(host, attachment));
-  teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
-  if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
+  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<BridgeConfig>): void {

@@ -48,8 +48,10 @@ function add({ config, attachment, delegates, host, sandbox, undo }: Add<DummyCo
 
 /** Interface first, address last: an address is never free while an interface still has it. */
 function del({ config, attachment, sandbox, delegates, teardown }: Del<DummyConfig>): void {
-  teardown.attempt(`remove ${attachment.ifName}`, () => removeFromSandbox(sandbox.find(), attachment, [KIND]));
-  if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () =>
+    removeFromSandbox(sandbox.find(), attachment, [KIND]),
+  );
+  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, sandbox, delegates, prevResult }: Check<DummyConfig>): void {

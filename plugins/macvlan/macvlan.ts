@@ -93,10 +93,12 @@ function addressInUse(link: Link, parent: string): CniError {
 
 /** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
 function del({ config, attachment, host, sandbox, delegates, teardown }: Del<MacvlanConfig>): void {
-  teardown.attempt(`remove ${attachment.ifName}`, () => removeFromSandbox(sandbox.find(), attachment, [KIND]));
+  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () =>
+    removeFromSandbox(sandbox.find(), attachment, [KIND]),
+  );
   // Whatever the configuration says now: it may have been another at ADD.
   teardown.attempt("remove the host's routes to it", () => disconnectHost(host, attachment));
-  if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<MacvlanConfig>): void {

@@ -151,8 +151,8 @@ function gatewaysOf(ips: readonly IpConfig[]): Prefix[] {
 function del({ config, attachment, host, sandbox, delegates, prevResult, teardown }: Del<PtpConfig>): void {
   const ips = prevResult === undefined ? [] : prevResult.ips;
   teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment, ips));
-  teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
-  if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
+  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<PtpConfig>): void {

@@ -75,8 +75,8 @@ function findBridge(sandbox: NetworkStack, name: string): Link | undefined {
 
 /** Interface first, address last: an address is never free while an interface still has it. */
 function del({ config, attachment, sandbox, delegates, teardown }: Del<TapConfig>): void {
-  teardown.attempt(`remove ${attachment.ifName}`, () => removeTap(sandbox.find(), attachment));
-  if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () => removeTap(sandbox.find(), attachment));
+  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, sandbox, delegates, prevResult }: Check<TapConfig>): void {

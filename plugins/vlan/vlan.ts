@@ -63,8 +63,10 @@ function requireUp({ link }: Parent, id: number): void {
 
 /** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
 function del({ config, attachment, sandbox, delegates, teardown }: Del<VlanConfig>): void {
-  teardown.attempt(`remove ${attachment.ifName}`, () => removeFromSandbox(sandbox.find(), attachment, [KIND]));
-  if (config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () =>
+    removeFromSandbox(sandbox.find(), attachment, [KIND]),
+  );
+  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<VlanConfig>): void {

@@ -8,7 +8,13 @@ import type { TestNode } from "./node.ts";
 
 /** What goes wrong. */
 export type Fault =
-  | { readonly kind: "error"; readonly call: string; readonly errno: string }
+  | {
+      readonly kind: "error";
+      readonly call: string;
+      readonly errno: string;
+      /** It goes wrong at all later calls as well. */
+      readonly lasts?: true;
+    }
   | { readonly kind: "signal"; readonly call: string; readonly signal: "KILL" | "TERM" };
 
 /** "sendto fails with ENOMEM", for test names. */
@@ -25,9 +31,10 @@ function following(followed: Followed): string[] {
   return followed === "process" ? [] : ["-f"];
 }
 
-/** The words to put before the executable so that the fault happens at the `nth` call. */
+/** The words to put before the executable so that the fault happens at the `nth` call, or from it on. */
 export function inject(fault: Fault, nth: number, followed: Followed): string[] {
   const what = fault.kind === "error" ? `error=${fault.errno}` : `signal=SIG${fault.signal}`;
+  const lasts = fault.kind === "error" && fault.lasts === true;
   return [
     "strace",
     ...following(followed),
@@ -37,7 +44,7 @@ export function inject(fault: Fault, nth: number, followed: Followed): string[] 
     "-e",
     `trace=${fault.call}`,
     "-e",
-    `inject=${fault.call}:${what}:when=${nth}`,
+    `inject=${fault.call}:${what}:when=${nth}${lasts ? "+" : ""}`,
   ];
 }
 
