@@ -5,7 +5,7 @@
 import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { Keys } from "../../spec/keys.ts";
 import { emptyResult, type Result } from "../../spec/result.ts";
-import { type LinkBelow, requireFreeAddresses } from "../address-probe/address-probe.ts";
+import { announceByFrames, type LinkBelow, requireFreeAddresses } from "../address-probe/address-probe.ts";
 import type { Probing } from "../address-probe/timing.ts";
 import type { Delegates } from "../invoke/delegates.ts";
 import type { Address } from "../ip/address.ts";
@@ -59,14 +59,21 @@ export function prepareSharedSegment(stack: NetworkStack, link: Link, six: SixPo
 
 /**
  * Puts addresses and routes on the container's one interface, sets it up, and has the addresses announced: as it comes up, and once
- * more when all is done, for a frame can get lost. The result, with that interface alone.
+ * more when all is done, for a frame can get lost. Where they were probed the interface is up already, and nobody looks for duplicates
+ * again, which takes the kernel a second. The result, with that interface alone.
  * @throws CniError 101 when another host has an IPv6 address; KernelError
  */
-export function configureOnSegment(sandbox: Sandbox, link: Link, leased: Result, detectDuplicates = true): Result {
+export function configureOnSegment(sandbox: Sandbox, link: Link, leased: Result, probed = false): Result {
   const result = interfaceResult(sandbox, link, leased);
-  configureInterface(sandbox.stack, link, result, { detectDuplicates });
-  announceAddresses(sandbox.stack, link);
+  configureInterface(sandbox.stack, link, result, { detectDuplicates: !probed });
+  const isAnnounced = announceAddresses(sandbox.stack, link);
+  // Whatever kind it is, the kernel announces what it has when it comes up; this one was up before.
+  if (!isAnnounced && probed) announceByFrames(sandbox.stack, link, addressesOf(leased));
   return result;
+}
+
+function addressesOf(leased: Result): Address[] {
+  return leased.ips.map((ip): Address => ip.address.address);
 }
 
 /**
@@ -90,10 +97,8 @@ export function connectToSegment(
   undo.push(`remove ${link.name}`, () => {
     deleteLink(sandbox.stack, link);
   });
-  const addresses = leased.ips.map((ip): Address => ip.address.address);
-  requireFreeAddresses({ stack: sandbox.stack, link, below }, addresses, config.probing);
-  // What was asked of all neighbours need not be asked again by the kernel, which takes a second.
-  return configureOnSegment(sandbox, link, leased, config.probing === "off");
+  requireFreeAddresses({ stack: sandbox.stack, link, below }, addressesOf(leased), config.probing);
+  return configureOnSegment(sandbox, link, leased, config.probing !== "off");
 }
 
 /** A layer-2 network's interface, up; its addresses are the container's own business, and so is IPv6. */

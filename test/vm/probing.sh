@@ -1,5 +1,5 @@
 #!/bin/bash
-# probeAddresses of ipvlan and vlan: what another host of the segment has is refused, and what is free is given.
+# probeAddresses of ipvlan and vlan: what another host of the segment has is refused, and what is free is given and announced.
 . "$(dirname "$0")/tools.sh"
 
 # The parent, and another host at the other end of its wire and in VLAN 100 of it; it has the address that the first container gets.
@@ -17,11 +17,28 @@ asking() { network "net" "$1" ",\"master\":\"parent\",\"probeAddresses\":\"fast\
 
 reservations() { ls "$data/net" 2>/dev/null | grep -c '[0-9a-f][.:]' ; }
 
+# LINK: everything that comes to the other host by it, from now on
+listen() {
+  ip netns exec outside tcpdump -lnU -i "$1" -w "$data/wire" 2>"$data/wire.log" &
+  until grep -q listening "$data/wire.log"; do sleep 0.2; done
+}
+frames() { tcpdump -nr "$data/wire" 'arp or icmp6' 2>/dev/null; }
+
+# ADDRESS: it came to the other host, as a gratuitous request or an unsolicited advertisement
+announced() {
+  for _ in {1..20}; do
+    frames | grep -Eq "Announcement $1,|who-has $1 .*tell $1,|> ff02::1: .*advertisement, tgt is $1," && return
+    sleep 0.2
+  done
+  return 1
+}
+
 # PLUGIN MORE LINK: the other host has the first address of the range by that link
 refused_then_given() {
   wire; sandbox a
   local mac answer given
   mac=$(ip netns exec outside cat "/sys/class/net/$3/address")
+  listen "$3"
   for pair in 10.1.0.0/24=10.1.0.2/24 fd00:1::/64=fd00:1::2/64; do
     local range=${pair%=*} taken=${pair#*=} nodad=; [[ $pair == *::* ]] && nodad=nodad
     ip -n outside addr add "$taken" dev "$3" $nodad
@@ -34,6 +51,7 @@ refused_then_given() {
     grep -q "\"${taken%2/*}3/" <<<"$given" || fail "expected the next address: $given"
     ip -n outside addr show dev "$3" | grep -q "${taken%/*}" || fail "the other host lost its address"
     answers a "${taken%/*}" || fail "no answer from ${taken%/*}"
+    announced "${taken%2/*}3" || fail "${taken%2/*}3 was not announced: $(frames)"
     cni DEL "$1" a "$(asking "$1" "$2" "$range")" || fail "DEL"
     rm -rf "${data:?}/net"
   done
