@@ -11,9 +11,12 @@ export const shimProtocol = 70;
 /** The longest alias that is still easy to read. */
 const TAG_BYTES = 120;
 
-/** `shim` and eight hexadecimal digits: one for each network and parent. */
-export function shimName(network: string, parent: string): string {
-  return `shim${digest(`${network}/${parent}`).slice(0, 8)}`;
+/**
+ * `shim` and eight hexadecimal digits: one for each network and parent, which is meant by its index, for a parent can be renamed, and
+ * another be called as it was.
+ */
+export function shimName(network: string, parentIndex: number): string {
+  return `shim${digest(`${network}/${parentIndex}`).slice(0, 8)}`;
 }
 
 /**

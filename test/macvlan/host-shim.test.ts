@@ -327,6 +327,62 @@ describe.each(engines)("$name", (engine) => {
     (await network.call(0, "STATUS")).expectError(50, /the host has no address on uplink/);
   });
 
+  test("a parent that was renamed keeps its shim, and another that has its name by now gets one of its own", async () => {
+    await using node = await TestNode.create();
+    await node.outside();
+    const network = macvlanNetwork(node, engine, { hostShim: true, ipam: onSegment });
+    const one = await network.container("one");
+    await network.add(one);
+    await node.exec(["ip", "link", "set", "uplink", "name", "renamed"]);
+    const renamed = macvlanNetwork(node, engine, { master: "renamed", hostShim: true, ipam: onSegment });
+    const two = await renamed.container("two");
+    await renamed.add(two);
+    expect(await shims(node)).toHaveLength(1);
+    for (const target of ["192.0.2.10", "192.0.2.11"]) await expectAnswer(node, target);
+    await renamed.check(one);
+    await node.exec(["ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far"]);
+    await node.exec(["ip", "address", "add", "198.51.100.1/24", "dev", "uplink"]);
+    for (const link of ["uplink", "far"]) await node.exec(["ip", "link", "set", link, "up"]);
+    const other = macvlanNetwork(node, engine, { hostShim: true, ipam: fixed({ address: "198.51.100.5/24" }) });
+    const three = await other.container("three");
+    await other.add(three);
+    expect((await shims(node)).map((each) => each["link"]).toSorted()).toEqual(["renamed", "uplink"]);
+    await expectAnswer(node, "198.51.100.5");
+    for (const container of [one, two, three]) await other.del(container);
+    expect(await shims(node)).toEqual([]);
+  });
+
+  test("on a parent that is a macvlan itself, containers share one shim", async () => {
+    await using node = await TestNode.create();
+    await node.outside();
+    await node.exec(["ip", "link", "add", "upper", "link", "uplink", "type", "macvlan", "mode", "bridge"]);
+    await node.exec(["ip", "address", "add", "192.0.2.3/24", "dev", "upper"]);
+    await node.exec(["ip", "link", "set", "upper", "up"]);
+    const network = macvlanNetwork(node, engine, { master: "upper", hostShim: true, ipam: onSegment });
+    const containers = [await network.container("one"), await network.container("two")];
+    for (const container of containers) await network.add(container);
+    expect(await shims(node)).toHaveLength(1);
+    for (const target of ["192.0.2.10", "192.0.2.11"]) await expectAnswer(node, target);
+    for (const container of containers) await network.del(container);
+    expect(await shims(node)).toEqual([]);
+  });
+
+  test("a hardware address of the shim's that another macvlan has is told, and nothing is left", async () => {
+    await using node = await TestNode.create();
+    await node.outside();
+    const network = macvlanNetwork(node, engine, { hostShim: true, ipam: onSegment });
+    const container = await network.container("container");
+    await network.add(container);
+    const { address: mac } = (await shims(node))[0];
+    await network.del(container);
+    await node.exec(["ip", "link", "add", "twin", "link", "uplink", "address", mac, "type", "macvlan"]);
+    await node.exec(["ip", "link", "set", "twin", "up"]);
+    container.result = undefined;
+    (await network.addOne(0, container)).expectError(101, new RegExp(`\\(hostShim\\): another interface .* ${mac}`));
+    expect(await shims(node)).toEqual([]);
+    expect(await container.sandbox.hasLink("eth0")).toBe(false);
+  });
+
   test("a name that another interface has is refused, and that interface stays", async () => {
     await using node = await TestNode.create();
     await node.outside();
