@@ -135,6 +135,7 @@ function freeName(sandbox: NetworkStack, attachment: Attachment, spec: SandboxLi
 function isLeftover(sandbox: NetworkStack, found: Link, attachment: Attachment, spec: SandboxLinkSpec): boolean {
   if (found.kind !== spec.kind || found.up) return false;
   if (found.alias !== "") return keyOfTag(found.alias) === attachment.key;
+  if (spec.data !== undefined && found.kindData?.contradicts(spec.data) === true) return false;
   const parentIndex = spec.parent?.link.index ?? 0;
   return found.linkIndex === parentIndex && found.masterIndex === 0 && listAddresses(sandbox, found).length === 0;
 }

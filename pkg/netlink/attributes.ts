@@ -3,6 +3,7 @@
  * Source: include/uapi/linux/netlink.h (struct nlattr), Documentation/userspace-api/netlink/intro.rst.
  */
 import { type Codec, DecodeError } from "../codec/codec.ts";
+import { toHex } from "../codec/hex.ts";
 import { Label, nameLater, Path } from "../codec/path.ts";
 import { Writer } from "../codec/writer.ts";
 
@@ -125,6 +126,15 @@ export class Attributes {
       if (received.id === row.id) values.push(row.codec.decode(received.bytes, new Path(this.path, row.label)));
     }
     return values;
+  }
+
+  /** Whether both have some attribute and its values differ. What one of them lacks, such as what an older kernel does not tell, counts as equal. */
+  contradicts(other: Attributes): boolean {
+    for (const { id, bytes } of other.rows) {
+      const own = this.raw(id);
+      if (own !== undefined && toHex(own) !== toHex(bytes)) return true;
+    }
+    return false;
   }
 
   /** The raw bytes of an attribute by number, for the few that no table describes. */

@@ -306,8 +306,8 @@ describe.each(engines)("$name", (engine) => {
     const tag: string = (await linkOf(container.sandbox, "eth0")).ifalias;
     expect(tag).toMatch(/^[0-9a-f]{16}-[0-9a-f]{16} testnet eth0 container$/);
     await network.del(container);
-    const leave = async (alias: string): Promise<void> => {
-      const macvlan = ["link", "uplink", "netns", container.sandbox.name, "type", "macvlan", "mode", "bridge"];
+    const leave = async (alias: string, mode = "bridge"): Promise<void> => {
+      const macvlan = ["link", "uplink", "netns", container.sandbox.name, "type", "macvlan", "mode", mode];
       await node.exec(["ip", "link", "add", "name", "eth0", ...macvlan]);
       if (alias !== "") await container.sandbox.exec(["ip", "link", "set", "eth0", "alias", alias]);
     };
@@ -317,6 +317,11 @@ describe.each(engines)("$name", (engine) => {
       await network.add(container);
       await network.del(container);
     }
+    await leave("", "private");
+    container.result = undefined;
+    (await network.addOne(0, container)).expectError(101);
+    expect((await linkOf(container.sandbox, "eth0")).linkinfo.info_data.mode, "somebody else's").toBe("private");
+    await container.sandbox.exec(["ip", "link", "del", "eth0"]);
     const stranger = tag.replace(/^.{33}/, "0123456789abcdef-0123456789abcdef");
     await leave(stranger);
     container.result = undefined;
