@@ -36,7 +36,7 @@ import {
 } from "../../pkg/skel/plugin.ts";
 import type { Sandbox } from "../../pkg/skel/sandbox.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
-import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
+import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
 import { config, type MacvlanConfig, modeName, modeNumber } from "./config.ts";
 
@@ -52,6 +52,7 @@ function add(call: Add<MacvlanConfig>): Result {
   const place = parentPlace(host, sandbox.stack, config.linkInContainer);
   const parent = requireParent(place, config.master);
   requireMtu(config.mtu, parent);
+  if (config.mode === "passthru" && mac !== undefined) throw macOfParent(mac, parent.link);
   if (!parent.link.up) warn(`macvlan: parent ${parent.link.name} is down: until it is up, nothing gets through`);
   const spec = { kind: KIND, mtu: config.mtu, mac, parent, data: kindData(config) };
   const link = createInSandbox(host, sandbox.stack, attachment, spec, undo);
@@ -64,6 +65,14 @@ function add(call: Add<MacvlanConfig>): Result {
     if (isKernelError(error, "EADDRINUSE")) throw addressInUse(link, parent.link.name);
     throw error;
   }
+}
+
+/** The kernel would pass over it without a word. */
+function macOfParent(mac: string, parent: Link): CniError {
+  return invalidConfig(
+    `hardware address ${mac} cannot be given: in mode passthru the container has that of ${parent.name}, ${parent.mac}`,
+    `leave out mac (also runtimeConfig's and that of CNI_ARGS), or set it on ${parent.name}`,
+  );
 }
 
 /** The result may have other plugins' interfaces too. */

@@ -239,6 +239,12 @@ describe.each(engines)("$name", (engine) => {
     { what: "a bridge's port", config: { master: "port" }, code: 5, text: /macvlan on port.*EBUSY.*port of a bridge/s },
     { what: "a tunnel", config: { master: "tunnel" }, code: 5, text: /macvlan on tunnel.*tunnel is no Ethernet/s },
     { what: "an MTU beyond the parent's", config: { mtu: 9000 }, code: 7, text: /invalid MTU 9000, .*MTU\(1500\)/ },
+    {
+      what: "a hardware address in mode passthru",
+      config: { mode: "passthru", mac: "02:00:00:00:00:05" },
+      code: 7,
+      text: /02:00:00:00:00:05 cannot be given: in mode passthru the container has that of uplink/,
+    },
     { what: "a group's hardware address", config: { mac: "01:00:00:00:00:01" }, code: 5, text: /zero or a group's/ },
   ];
   test.each(refusals)("$what is refused, and nothing changes", async ({ config, code, text }) => {
