@@ -23,7 +23,10 @@ export interface InterfaceOptions {
 
 /**
  * Gives `link` the result's addresses that belong to it (by `interface`), sets it up and adds the routes. Not idempotent.
- * @throws KernelError, or CniError 7 when an address names another interface
+ * Where duplicates are looked for and there is carrier, it returns when the addresses can be used: a program could not listen on one
+ * before, and nobody would be told of a duplicate.
+ * @throws KernelError, or CniError 7 when an address names another interface, 101 when another host has one, 11 when none of that is
+ * known after five seconds
  */
 export function configureInterface(stack: NetworkStack, link: Link, result: Result, options: InterfaceOptions): void {
   requireOwnAddresses(link, result);
@@ -91,6 +94,14 @@ function awaitSettled(stack: NetworkStack, link: Link): void {
       "remove the other host's address, or take this one out of the range",
     );
   }
+  const open = settled.find((address) => address.tentative);
+  // The carrier may have been lost meanwhile: then it is as if there had been none.
+  if (open === undefined || !hasCarrier(stack, link)) return;
+  throw new CniError(
+    ErrorCode.TryAgain,
+    `address ${open.prefix.toString()} of ${link.name} cannot be used yet: the kernel still looks for duplicates after ${DAD_DEADLINE_MS / 1000} s`,
+    "it asks net.ipv6.conf.*.dad_transmits times, a second apart: lower that in the container, or use probeAddresses where the plugin has it",
+  );
 }
 
 function addResultRoute(stack: NetworkStack, link: Link, route: Route, result: Result): void {

@@ -399,6 +399,18 @@ describe.each(engines)("$name", (engine) => {
     expect(await container.sandbox.hasLink("eth0")).toBe(false);
   });
 
+  test("an IPv6 address that cannot be used after five seconds is an error, and nothing is left", async () => {
+    await using node = await TestNode.create();
+    await node.outside();
+    const network = macvlanNetwork(node, engine, { ipam: onSegmentBoth });
+    const container = await network.container("container");
+    await container.sandbox.exec(["sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=20"]);
+    const call = await network.addOne(0, container);
+    call.expectError(11, /address \S+ of eth0 cannot be used yet: .*after 5 s\n.*dad_transmits/);
+    expect(await container.sandbox.hasLink("eth0")).toBe(false);
+    expect((await snapshot(node)).lines.filter((line) => line.includes('"container'))).toEqual([]);
+  });
+
   test("a macvlan can be the parent of another", async () => {
     await using node = await TestNode.create();
     await node.outside();
