@@ -20,4 +20,39 @@ case_no_ipv6() {
   cni DEL loopback b "$(network lo loopback '')" || fail "loopback: DEL"
 }
 
+# Interfaces made in the container: each on a wire to a host outside, but for dummy and tap, which lead nowhere yet.
+case_container_links() {
+  local four parent result config plugin name
+  four="\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$data\",\"ranges\":[[{\"subnet\":\"10.8.0.0/24\",\"rangeStart\":\"10.8.0.2\"}]]}"
+  ip netns add outside
+  ip link add parent type veth peer name wire netns outside
+  ip link add card type veth peer name cable netns outside
+  ip link set parent up
+  ip -n outside link set wire up
+  ip -n outside link set cable up
+  ip -n outside link add wire.100 link wire type vlan id 100
+  modprobe -q tun
+  for plugin in macvlan ipvlan vlan host-device dummy tap; do
+    sandbox a
+    case $plugin in
+      macvlan | ipvlan) parent=',"master":"parent"' name=wire ;;
+      vlan) parent=',"master":"parent","vlanId":100' name=wire.100 ;;
+      host-device) parent=',"device":"card"' name=cable ;;
+      *) parent='' name='' ;;
+    esac
+    [ -z "$name" ] || { ip -n outside addr add 10.8.0.1/24 dev $name && ip -n outside link set $name up; }
+    config=$(network four $plugin "$parent,$four")
+    cni STATUS $plugin a "$config" || fail "$plugin: STATUS"
+    result=$(cni ADD $plugin a "$config") || fail "$plugin: $result"
+    [ -z "$name" ] || answers a 10.8.0.1 || fail "$plugin: no answer"
+    check $plugin a "$config" "$result" || fail "$plugin: CHECK"
+    cni DEL $plugin a "$config" || fail "$plugin: DEL"
+    ip -n a link show eth0 2>/dev/null && fail "$plugin: the interface is left"
+    [ -z "$name" ] || ip -n outside addr delete 10.8.0.1/24 dev $name
+    ip netns delete a
+  done
+  nothing_left parent card
+}
+
 report "without IPv6 in the kernel: bridge, ptp and loopback live and die" case_no_ipv6
+report "without IPv6 in the kernel: macvlan, ipvlan, vlan, host-device, dummy and tap live and die" case_container_links
