@@ -5,7 +5,8 @@
 import { describe, expect, test } from "vitest";
 import { engines, reference, referenceMissing, type Suite } from "../helpers/engines.ts";
 import { describeInMachine, type KernelAbility, kernelLacks } from "../helpers/kernel.ts";
-import { type PluginConfig, TestNetwork } from "../helpers/network.ts";
+import type { Namespace } from "../helpers/namespace.ts";
+import { type PluginConfig, type TestAttachment, TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
 import { expectSame, type Snapshot, snapshot } from "../helpers/snapshot.ts";
@@ -15,12 +16,21 @@ interface Row {
   readonly config: PluginConfig;
   readonly needs?: KernelAbility;
   readonly versions: readonly string[];
+  /** The parent is in the container. */
+  readonly parentInside?: true;
 }
 
 const ranges = [[{ subnet: "10.22.0.0/24" }], [{ subnet: "2001:db8:22::/64" }]];
 const dual = { type: "host-local", ranges, routes: [{ dst: "0.0.0.0/0" }, { dst: "192.168.7.0/24", gw: "10.22.0.9" }] };
 /** For taps: an IPv6 gateway would have the reference wait five seconds for a carrier. */
 const four = { type: "host-local", ranges: ranges.slice(0, 1), routes: dual.routes };
+/** The result of a plugin that gave addresses to the parent. */
+const before = {
+  cniVersion: "1.0.0",
+  interfaces: [{ name: "uplink" }],
+  ips: [{ address: "10.22.0.9/24", gateway: "10.22.0.1", interface: 0 }, { address: "2001:db8:22::9/64" }],
+  routes: [{ dst: "192.168.7.0/24", gw: "10.22.0.1" }],
+};
 const shapes = ["0.2.0", "0.4.0", "1.1.0"];
 
 const rows: readonly Row[] = [
@@ -36,12 +46,30 @@ const rows: readonly Row[] = [
     versions: ["1.1.0"],
   },
   { name: "tap without IPAM", config: { type: "tap" }, versions: ["0.4.0", "1.1.0"] },
-  { name: "dummy", config: { type: "dummy", ipam: dual }, needs: "dummy", versions: ["1.1.0"] },
+  {
+    name: "macvlan with the parent in the container",
+    config: { type: "macvlan", master: "uplink", linkInContainer: true, ipam: dual },
+    versions: shapes,
+    parentInside: true,
+  },
+  { name: "dummy", config: { type: "dummy", ipam: dual }, needs: "dummy", versions: ["0.2.0", "1.1.0"] },
   {
     name: "ipvlan",
     config: { type: "ipvlan", master: "uplink", ipam: dual },
     needs: "ipvlan",
-    versions: ["0.4.0", "1.1.0"],
+    versions: shapes,
+  },
+  {
+    name: "ipvlan l3s",
+    config: { type: "ipvlan", master: "uplink", mode: "l3s", ipam: four },
+    needs: "ipvlan",
+    versions: ["1.1.0"],
+  },
+  {
+    name: "ipvlan after another plugin",
+    config: { type: "ipvlan", master: "uplink", prevResult: before },
+    needs: "ipvlan",
+    versions: ["1.0.0"],
   },
   {
     name: "ipvlan l3 with MTU and DNS",
@@ -53,16 +81,26 @@ const rows: readonly Row[] = [
     name: "vlan",
     config: { type: "vlan", master: "uplink", vlanId: 100, mtu: 1400, ipam: dual },
     needs: "vlan",
-    versions: ["0.4.0", "1.1.0"],
+    versions: shapes,
   },
 ];
 
 async function makeNode(): Promise<TestNode> {
   const node = await TestNode.create();
-  await node.exec(["ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far"]);
-  await node.exec(["ip", "link", "set", "uplink", "up"]);
-  await node.exec(["ip", "link", "set", "far", "up"]);
+  await makeParent(node);
   return node;
+}
+
+async function makeParent(where: Namespace): Promise<void> {
+  await where.exec(["ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far"]);
+  await where.exec(["ip", "link", "set", "uplink", "up"]);
+  await where.exec(["ip", "link", "set", "far", "up"]);
+}
+
+async function containerOf(network: TestNetwork, { parentInside }: Row, name: string): Promise<TestAttachment> {
+  const container = await network.container(name);
+  if (parentInside === true) await makeParent(container.sandbox);
+  return container;
 }
 
 function networkOf(node: TestNode, version: string, suite: Suite, config: PluginConfig): TestNetwork {
@@ -80,10 +118,10 @@ function normalised(result: Json): Json {
 }
 
 /** The result of one ADD, and what a container looks like after it. */
-async function resultOf({ config }: Row, suite: Suite, version: string): Promise<Json> {
+async function resultOf(row: Row, suite: Suite, version: string): Promise<Json> {
   await using node = await makeNode();
-  const network = networkOf(node, version, suite, config);
-  return normalised(await network.add(await network.container("container")));
+  const network = networkOf(node, version, suite, row.config);
+  return normalised(await network.add(await containerOf(network, row, "container")));
 }
 
 /** Without our index of reservations, which the reference does not know. */
@@ -107,12 +145,12 @@ function declare(some: readonly Row[], suites: readonly Suite[]): void {
         const adding = networkOf(node, "1.0.0", adds, row.config);
         const ending = networkOf(node, "1.0.0", ends, row.config);
         for (const network of [adding, ending]) {
-          const first = await network.container("first");
+          const first = await containerOf(network, row, "first");
           await network.add(first);
           await network.del(first);
           await first.sandbox.remove();
         }
-        const container = await adding.container("handed-over");
+        const container = await containerOf(adding, row, "handed-over");
         const look = (): Promise<Snapshot> => snapshot(node, { sandboxes: [container.sandbox] });
         const before = await look();
         await adding.add(container);
