@@ -35,6 +35,22 @@ describe.each(engines)("$name", (engine) => {
       (await callPlugin(node, engine, config.type, "DEL", config, call)).expectSuccess();
     });
 
+    test("macvlan says that IPv6 cannot be switched off, and attaches where that is left to the kernel", async () => {
+      await using node = await TestNode.create();
+      const { namespace: outside } = await node.outside();
+      await outside.exec(["ip", "address", "add", "10.22.0.1/24", "dev", "eth0"]);
+      const sandbox = await node.sandbox();
+      const macvlan = { ...base, type: "macvlan", master: "uplink", ipam: four };
+      const call = { containerId: "container", netns: sandbox, ifName: "eth0", wrapper: readOnlyParameters };
+      const refused = await callPlugin(node, engine, "macvlan", "ADD", macvlan, call);
+      refused.expectError(5, /Cannot switch IPv6 off on eth0: .*read-only.*\n"ipv6": "automatic" in the configuration/);
+      expect(await sandbox.hasLink("eth0")).toBe(false);
+      const open = { ...macvlan, ipv6: "automatic" };
+      (await callPlugin(node, engine, "macvlan", "ADD", open, call)).expectSuccess();
+      await sandbox.exec(["ping", "-c", "1", "-W", "2", "10.22.0.1"]);
+      (await callPlugin(node, engine, "macvlan", "DEL", open, call)).expectSuccess();
+    });
+
     test.each([bridge, ptp])("$type says what cannot be set on one that does not", async (config) => {
       await using node = await TestNode.create();
       const sandbox = await node.sandbox();

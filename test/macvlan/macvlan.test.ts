@@ -78,7 +78,10 @@ describe.each(engines)("$name", (engine) => {
     const next = macvlanNetwork(node, engine, { ipam: fixedAddresses });
     const container = await next.container("next");
     const mac = (await next.add(container)).interfaces[0].mac;
-    await capture.waitFor(new RegExp(`${mac} > .*arp|${mac} > ff:ff:ff:ff:ff:ff`, "i"));
+    // As the interface comes up, and once more when all is done.
+    const twice = (frame: string): RegExp => new RegExp(`(?:${frame}[^]*){2}`);
+    await capture.waitFor(twice(`${mac} > ff:ff:ff:ff:ff:ff.*who-has 192\\.0\\.2\\.10 .*tell 192\\.0\\.2\\.10`));
+    await capture.waitFor(twice(`${mac} > 33:33:00:00:00:01.*neighbor advertisement, tgt is 2001:db8:ffff::10`));
     const frames = (await capture.stop()).join("\n");
     expect(frames).toMatch(new RegExp(`${mac} > ff:ff:ff:ff:ff:ff.*who-has 192\\.0\\.2\\.10 .*tell 192\\.0\\.2\\.10`));
     expect(frames).toMatch(new RegExp(`${mac} > 33:33:00:00:00:01.*neighbor advertisement, tgt is 2001:db8:ffff::10`));
@@ -169,6 +172,22 @@ describe.each(engines)("$name", (engine) => {
     await network.del(container);
     expect(await container.sandbox.hasLink("net1")).toBe(false);
     expect(await container.sandbox.hasLink("eth0"), "the parent stays").toBe(true);
+  });
+
+  test("without master a parent in the container is the interface of its default route", async () => {
+    await using node = await TestNode.create();
+    await node.outside();
+    const network = macvlanNetwork(node, engine, { master: undefined, linkInContainer: true });
+    const container = await network.container("container", "net1");
+    const missing = /no default route interface found in the container \(linkInContainer\)/;
+    const error = (await network.addOne(0, container)).expectError(7, missing);
+    expect(error.details).toMatch(/no interface in the container \(linkInContainer\) could be the parent/);
+    await node.exec(["ip", "link", "set", "uplink", "netns", container.sandbox.name]);
+    await container.sandbox.exec(["ip", "address", "add", "192.0.2.1/24", "dev", "uplink"]);
+    await container.sandbox.exec(["ip", "link", "set", "uplink", "up"]);
+    await container.sandbox.exec(["ip", "route", "add", "default", "via", "192.0.2.2"]);
+    await network.add(container);
+    expect((await linkOf(container.sandbox, "net1")).link).toBe("uplink");
   });
 
   test("without master the parent is the interface of the default route, also where only IPv6 has one", async () => {

@@ -33,7 +33,7 @@ case_refused() {
   sandbox a b
   local answer config
   config=$(dummy_config)
-  for verb in ADD STATUS; do
+  for verb in ADD STATUS CHECK; do
     answer=$(cni $verb dummy a "$(network net dummy '')") && fail "$verb without ipam"
     grep -q 'dummy interface requires an IPAM configuration' <<<"$answer" || fail "$answer"
   done
@@ -81,7 +81,8 @@ case_dns_and_six() {
   result=$(cni ADD dummy a "$(network net dummy ",$four,\"dns\":{\"nameservers\":[\"192.0.2.54\"]}")") || fail "$result"
   grep -q 192.0.2.54 <<<"$result" || fail "the configuration's dns is not in the result: $result"
   [ "$(ip netns exec a cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6)" = 1 ] || fail "IPv6 is on"
-  result=$(cni ADD dummy b "$(network net dummy ",$four")") || fail "$result"
+  result=$(cni ADD dummy b "$(network net dummy ",\"ipv6\":\"automatic\",$four")") || fail "$result"
+  [ "$(ip netns exec b cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6)" = 0 ] || fail "IPv6 is off though it is to be automatic"
   grep -q 192.0.2.53 <<<"$result" || fail "IPAM's dns is not in the result: $result"
 }
 
@@ -89,4 +90,4 @@ report "dummy, both families, lives and dies; the host's own of the same name is
 report "dummy: no ipam and a taken name are refused; DEL removes only dummies" case_refused
 thorough "dummy: DEL without ipam removes the interface" case_without_ipam_del
 thorough "dummy: CHECK misses address, route, hardware address and that it is down" case_check
-thorough "dummy: dns of the configuration replaces IPAM's; IPv6 stays off where none is given" case_dns_and_six
+thorough "dummy: dns of the configuration replaces IPAM's; IPv6 stays off where none is given, unless it is to be automatic" case_dns_and_six

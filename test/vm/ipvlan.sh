@@ -82,8 +82,12 @@ case_chained() {
   for address in 10.1.0.1 fd00:1::1; do answers a $address || fail "no answer from $address"; done
   ip -n a route | grep -q '10.9.0.0/16 via 10.1.0.1' || fail "the route is missing: $(ip -n a route)"
   check ipvlan a "$config}" "$result" || fail "CHECK"
-  cni DEL ipvlan a "$config,\"prevResult\":$result}" || fail "DEL"
+  # With more interfaces than ADD would take.
+  cni DEL ipvlan a "$config,\"prevResult\":${result/\"interfaces\": [/\"interfaces\": [{\"name\":\"other\"\},}}" || fail "DEL"
   ip -n a link show eth0 2>/dev/null && fail "the interface is left"
+  result=$(cni ADD ipvlan a "${config/,\"dns\":{\"domain\":\"example.net\"\}/},\"prevResult\":$before}") || fail "$result"
+  grep -q 192.0.2.53 <<<"$result" || fail "the dns of the plugin before is lost: $result"
+  cni DEL ipvlan a "$config}" || fail "DEL without prevResult"
   result=$(cni ADD ipvlan a "$config,\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"parent\"},{\"name\":\"lo\"}],\"ips\":[{\"address\":\"10.1.0.9/24\"}]}}") && fail "took one of two interfaces"
   error_is 7 'PrevResult lacks a single named interface' "$result"
 }
@@ -174,16 +178,24 @@ case_in_container() {
   check ipvlan a "$(on_parent)" "$result" | grep -q 'parent parent of eth0 is missing' || fail "CHECK takes a parent in the container for one on the host"
   cni DEL ipvlan a "$config" || fail "DEL"
   ip -n a link show parent >/dev/null || fail "the parent is gone"
+  result=$(cni ADD ipvlan a "${config/\"master\":\"parent\",/}") && fail "no default route, and no master"
+  error_is 7 'no default route interface found in the container .linkInContainer.' "$result"
+  ip -n a link add upper link parent type macvlan mode bridge
+  result=$(cni ADD ipvlan a "$config") && fail "shares its parent with a macvlan"
+  ip -n a link show eth0 2>/dev/null && fail "a failed ADD left the interface"
+  error_is 5 'Cannot create ipvlan on parent' "$result"
+  error_is 5 'macvlan and ipvlan share no parent' "$result"
 }
 
-case_six() {
+case_six_and_dns() {
   wire; sandbox a b
-  local four
-  four="\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$data\",\"subnet\":\"10.1.0.0/24\"}"
-  cni ADD ipvlan a "$(network net ipvlan ",\"master\":\"parent\",$four")" >/dev/null || fail "ADD"
+  local four result
+  four="\"ipam\":{\"type\":\"static\",\"addresses\":[{\"address\":\"10.1.0.9/24\"}],\"dns\":{\"nameservers\":[\"192.0.2.53\"]}}"
+  result=$(cni ADD ipvlan a "$(network net ipvlan ",\"master\":\"parent\",$four")") || fail "$result"
+  grep -q 192.0.2.53 <<<"$result" || fail "IPAM's dns is lost: $result"
   [ "$(ip netns exec a cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6)" = 1 ] || fail "IPv6 is on"
   [ -z "$(ip -n a -6 addr show dev eth0)" ] || fail "it has an IPv6 address"
-  cni ADD ipvlan b "$(network net ipvlan ",\"master\":\"parent\",\"ipv6\":\"automatic\",$four")" >/dev/null || fail "ADD"
+  result=$(cni ADD ipvlan b "$(network net ipvlan ",\"master\":\"parent\",\"ipv6\":\"automatic\",${four/0.9\//0.10\/}")") || fail "$result"
   [ "$(ip netns exec b cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6)" = 0 ] || fail "IPv6 is off"
 }
 
@@ -196,4 +208,4 @@ thorough "ipvlan: bad mode, MTU, parent and a taken name are refused; DEL remove
 thorough "ipvlan: an ADD that fails late leaves neither interface nor address" case_undo
 thorough "ipvlan without ipam is a layer-2 network" case_without_ipam
 thorough "ipvlan with the parent in the container" case_in_container
-thorough "ipvlan: IPv6 stays off where no address of it is given, unless it is to be automatic" case_six
+thorough "ipvlan: IPv6 stays off where no address of it is given, unless it is to be automatic; IPAM's dns is kept" case_six_and_dns

@@ -82,6 +82,11 @@ case_names() {
   cni DEL vlan b "$(in_vlan 200)" || fail "DEL"
   ip -n b link show eth0 >/dev/null || fail "DEL removed an interface that is no VLAN"
   cni DEL vlan a "$(in_vlan 100)" || fail "DEL"
+  # As bare as what a killed ADD leaves, and not what is asked for.
+  ip link add bare link parent netns a type vlan id 300; ip -n a link set bare name eth0
+  answer=$(cni ADD vlan a "$(in_vlan 100)") && fail "took the name of a VLAN of another id"
+  error_is 101 'eth0.*already exists' "$answer"
+  ip -d -n a link show eth0 | grep -q 'id 300' || fail "ADD removed a VLAN of another id"
 }
 
 case_parent() {
