@@ -1,7 +1,8 @@
 /**
- * `npm run test:kernels [-- SUITE…]`: all case files of test/vm with the native plugins, and the life-cycle matrix, under the kernels of Debian's releases, each in a virtual
- * machine of its own: 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie) and the newest (sid) unless suites are named. As root it
- * installs what it needs, saying so. A kernel that cannot be had is skipped with the reason.
+ * `npm run test:kernels [-- SUITE…]`: all case files of test/vm with the native plugins, the life-cycle matrix and the property test of
+ * vrf, under the kernels of Debian's releases, each in a virtual machine of its own: 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie) and
+ * the newest (sid) unless suites are named. As root it installs what it needs, saying so. A kernel that cannot be had is skipped with
+ * the reason.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -32,10 +33,13 @@ function runBoot(suite: string, boot: Boot): { passed: number; failed: number } 
   return { passed, failed: failed + 1 };
 }
 
-/** Runs the life-cycle matrix in machines with that kernel: with all versions of the specification on the one that `npm test` uses. */
+/**
+ * Runs the tests whose programs run in a machine with that kernel (`describeInMachine`), the life-cycle matrix with all versions of the
+ * specification on the one that `npm test` uses.
+ */
 function runMatrix(suite: string): { passed: number; failed: number } {
   const scope = suite === "bookworm" ? "all" : "sample";
-  const { stdout } = spawnSync("npm", ["test", "--silent", "--", "matrix-kernel"], {
+  const { stdout } = spawnSync("npm", ["test", "--silent", "--", "matrix-kernel", "vrf/property"], {
     cwd: root,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],

@@ -2,7 +2,7 @@
  * The rows of the matrix that this machine's kernel cannot run, in a virtual machine: of each plugin's fullest row one life with the
  * native plugins and the newest version of the specification. FERRULE_KERNEL_MATRIX is for `npm run test:kernels`: "sample" tries
  * all that runtimes do, on all these rows and some that any kernel can run, and faults at a few steps; "all" takes the other
- * versions too, and Bun's build in one version of each shape.
+ * versions too, and Bun's build in one version of each shape, the newest wholly.
  */
 import { describe, test } from "vitest";
 import { describeEngine } from "../helpers/engines.ts";
@@ -28,5 +28,7 @@ else
       if (scope !== "") describe("faults", () => faultMatrix(engine, fullest, () => emulatedFaults(8)));
     });
     if (scope === "all")
-      describeEngine("bun", (engine) => lifeCycleMatrix(engine, { rows, versions: shapeVersions, wholly: [] }));
+      describeEngine("bun", (engine) =>
+        lifeCycleMatrix(engine, { rows: fullest, versions: shapeVersions, wholly: newest }),
+      );
   });

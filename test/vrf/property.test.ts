@@ -10,8 +10,8 @@ import { expectSame, snapshot } from "../helpers/snapshot.ts";
 import { anyRoutes } from "../sbr/arbitrary-routes.ts";
 import { isOverNet1, resultOf, routedSandbox, routesOf, withoutTable } from "../sbr/routed-sandbox.ts";
 
-/** Each takes some ten seconds under emulation. */
-const RUNS = 4;
+/** Each takes some ten seconds under emulation; `npm run test:kernels` has more time. */
+const RUNS = process.env["FERRULE_KERNEL_MATRIX"] === undefined ? 3 : 12;
 const TABLE = "1001";
 
 describeInMachine(() => {
