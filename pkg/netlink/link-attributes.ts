@@ -77,6 +77,12 @@ export const bridgePortAttributes = attributes({
   isolated: attribute(33, boolU8),
 });
 
+/** linux/if_link.h, IFLA_BOND_SLAVE_* */
+export const bondPortAttributes = attributes({
+  /** What it gets back when it leaves the bond. */
+  formerMac: attribute(4, mac),
+});
+
 /** linux/veth.h, VETH_INFO_*: a struct ifinfomsg, then the attributes of the other end. */
 export const vethAttributes = attributes({
   peer: attribute(1, raw),

@@ -72,7 +72,7 @@ export interface Link {
   readonly alternativeNames: readonly string[];
   /** The kind's own attributes: bridgeAttributes, vlanAttributes… */
   readonly kindData: Attributes | undefined;
-  /** What its master keeps about it: bridgePortAttributes. */
+  /** What its master keeps about it: bridgePortAttributes, bondPortAttributes. */
   readonly portData: Attributes | undefined;
 }
 

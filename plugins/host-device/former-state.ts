@@ -6,6 +6,7 @@ import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
 import { findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
+import { bondPortAttributes } from "../../pkg/netlink/link-attributes.ts";
 import { listRoutes, type Route, type RouteSpec } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
@@ -50,6 +51,7 @@ export interface FormerState {
   readonly name: string;
   readonly index: number;
   readonly kind: string;
+  /** Without its bond, where it was in one. */
   readonly mac: string;
   readonly permanentMac: string;
   /** The directory in sysfs of the hardware, and its PCI address; empty for a virtual device. */
@@ -88,7 +90,7 @@ export function readState(
     name: device.name,
     index: device.index,
     kind: device.kind,
-    mac: device.mac,
+    mac: ownMac(host, device),
     permanentMac: device.permanentMac,
     hardware,
     pciAddress: pciAddressOf(hardware),
@@ -105,6 +107,13 @@ export function readState(
     addresses: readAddresses(host, device),
     routes: readRoutes(host, device),
   };
+}
+
+/** A device's hardware address without its bond, which gives all its ports one address while they are in it. @throws KernelError */
+export function ownMac(host: NetworkStack, device: Link): string {
+  const master = device.masterIndex === 0 ? undefined : findLinkByIndex(host, device.masterIndex);
+  if (master?.kind !== "bond") return device.mac;
+  return device.portData?.get(bondPortAttributes.formerMac) ?? device.mac;
 }
 
 /** Those that somebody gave: neither the kernel's own link-local one nor what routers advertised or DHCP leased for a time. */

@@ -8,7 +8,7 @@ import { changeLink, findLink, findLinkByIndex, type Link, type LinkChange } fro
 import { addRoute } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
-import { type FormerAddress, type FormerState, routeSpec } from "./former-state.ts";
+import { type FormerAddress, type FormerState, ownMac, routeSpec } from "./former-state.ts";
 
 /** What the kernel will answer the next time too. */
 const FINAL_REFUSALS: readonly string[] = [
@@ -97,18 +97,21 @@ function restoreName(host: NetworkStack, link: Link, state: FormerState): Link {
   return findLinkByIndex(host, link.index) ?? link;
 }
 
-/** All at once; one by one where the kernel refuses one of them, for it does not do those behind it then. */
+/**
+ * All at once but its state; one by one where the kernel refuses one of them, for it does not do those behind it then. Up comes last, in a
+ * message of its own: a bond or team takes no port that is up, and the kernel sets a link up before it gives it a master.
+ */
 function restoreSettings(host: NetworkStack, link: Link, state: FormerState, steps: Steps): void {
   const masterIndex = masterOf(host, link, state, steps);
   const change: LinkChange = {
-    mac: link.mac === state.mac ? undefined : state.mac,
+    up: masterIndex === undefined ? undefined : false,
+    mac: ownMac(host, link) === state.mac ? undefined : state.mac,
     mtu: link.mtu === state.mtu ? undefined : state.mtu,
     group: link.group === state.group ? undefined : state.group,
     masterIndex,
     promiscuous: link.promiscuous === state.promiscuous ? undefined : state.promiscuous,
     allMulticast: link.allMulticast === state.allMulticast ? undefined : state.allMulticast,
     txQueueLength: link.txQueueLength === state.txQueueLength ? undefined : state.txQueueLength,
-    up: link.up === state.up ? undefined : state.up,
   };
   try {
     changeLink(host, link, change);
@@ -116,11 +119,15 @@ function restoreSettings(host: NetworkStack, link: Link, state: FormerState, ste
     if (!(error instanceof KernelError)) throw error;
     restoreOneByOne(host, link, change, steps);
   }
+  // Also where it was as wanted before: a bond has set its new port up.
+  if (masterIndex === undefined && link.up === state.up) return;
+  steps.attempt(state.up ? "its state: up" : "its state: down", () => changeLink(host, link, { up: state.up }));
 }
 
 function restoreOneByOne(host: NetworkStack, link: Link, change: LinkChange, steps: Steps): void {
-  const { mac, mtu, group, masterIndex, promiscuous, allMulticast, txQueueLength, up } = change;
+  const { up, mac, mtu, group, masterIndex, promiscuous, allMulticast, txQueueLength } = change;
   const set = (what: string, single: LinkChange): void => steps.attempt(what, () => changeLink(host, link, single));
+  if (up !== undefined) set("its state, to join its master", { up });
   if (mac !== undefined) set(`hardware address ${mac}`, { mac });
   if (mtu !== undefined) set(`MTU ${mtu}`, { mtu });
   if (group !== undefined) set(`group ${group}`, { group });
@@ -128,7 +135,6 @@ function restoreOneByOne(host: NetworkStack, link: Link, change: LinkChange, ste
   if (promiscuous !== undefined) set("promiscuous mode", { promiscuous });
   if (allMulticast !== undefined) set("all-multicast mode", { allMulticast });
   if (txQueueLength !== undefined) set("the length of its queue", { txQueueLength });
-  if (up !== undefined) set(up ? "its state: up" : "its state: down", { up });
 }
 
 /** The index of the master that it is to get; `undefined` when nothing is to change. */

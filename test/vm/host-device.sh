@@ -130,8 +130,29 @@ case_unrecorded() {
   [ -z "$(cat /sys/class/net/ens5/ifalias)" ] || fail "the alias stays"
 }
 
+case_bond() {
+  cards; sandbox a
+  modprobe -q bonding
+  local config before result card own
+  own=$(cat /sys/class/net/ens5/address)
+  ip link add bond0 type bond mode active-backup
+  for card in ens6 ens5; do ip link set "$card" down && ip link set "$card" master bond0 || fail "$card joins no bond"; done
+  ip link set bond0 up
+  config=$(config '"device":"ens5"')
+  before=$(state ens5)
+  [[ $before == *'master bond0'* ]] || fail "ens5 is in no bond: $before"
+  result=$(cni ADD host-device a "$config") || fail "$result"
+  spoil a
+  cni DEL host-device a "$config" || fail "DEL"
+  given_back ens5 "$before"
+  ip link set ens5 nomaster
+  [ "$(cat /sys/class/net/ens5/address)" = "$own" ] || fail "the bond has kept its address: $(ip link show ens5)"
+  ip link delete bond0
+}
+
 report "host-device: two PCI cards live in containers, meet, and come back as they were" case_lives
 report "host-device: a card is given back when its namespace has died first" case_namespace_first
+report "host-device: a port comes back into its bond, up" case_bond
 thorough "host-device: a card is found under any name, and waits for its own to be free" case_other_names
 thorough "host-device: the next ADD and GC give back what no DEL did" case_no_del
 thorough "host-device: without a record the alias tells whose name it is" case_unrecorded
