@@ -1,9 +1,9 @@
 /**
- * IPv6 addresses with everything that the kernel told of them (flags, lifetimes, metric, peer), to be given again as they are.
- * Used by what sets links down for a moment. Source: linux/if_addr.h (struct ifaddrmsg).
+ * Addresses with everything that the kernel told of them (flags, lifetimes, label, metric, peer), to be given again as they are.
+ * Used by what sets links down for a moment, or gives them away for a time. Source: linux/if_addr.h (struct ifaddrmsg).
  */
-
 import { Writer } from "../codec/writer.ts";
+import type { Family } from "../ip/address.ts";
 import { decodeAddress, type LinkAddress } from "./address.ts";
 import { Attributes } from "./attributes.ts";
 import { familyNumber } from "./family.ts";
@@ -14,35 +14,57 @@ import type { NetworkStack } from "./stack.ts";
 /** RTM_* */
 const ADD_ADDRESS = 20;
 const GET_ADDRESS = 22;
+/** struct ifaddrmsg, ifa_index */
+const INDEX_AT = 4;
+/** IFA_CACHEINFO: struct ifa_cacheinfo, seconds. */
+const LIFETIMES = 6;
+const FOR_EVER = 0xffffffff;
 
 /** An address as the kernel described it. What it cannot be told (that duplicates were looked for) it passes over. */
 export class AddressCopy {
   readonly address: LinkAddress;
-  private readonly body: Uint8Array;
+  /** The kernel's message, which a record may keep. */
+  readonly body: Uint8Array;
 
   constructor(address: LinkAddress, body: Uint8Array) {
     this.address = address;
     this.body = body;
   }
 
-  /** The message that gives it again; EEXIST when it is there. */
-  addition(): BatchMessage {
+  /** Of a kept message; `undefined` when it is about no address. @throws DecodeError; RangeError */
+  static of(body: Uint8Array): AddressCopy | undefined {
+    const address = decodeAddress({ type: ADD_ADDRESS, body });
+    return address === undefined ? undefined : new AddressCopy(address, body);
+  }
+
+  /** The message that gives it again, also where the link has another index by now; EEXIST when it is there. */
+  addition(linkIndex: number = this.address.linkIndex): BatchMessage {
+    const { permanent, deprecated } = this.address;
+    const out = new Writer().bytes(this.body).align(4);
+    // Of an IPv4 address for ever the kernel does not tell that it is to be preferred no longer. The last attribute of a kind counts.
+    if (permanent && deprecated) out.bytes(new Attributes().put(LIFETIMES, lifetimes(0, FOR_EVER)).encode());
+    const body = out.done();
+    new DataView(body.buffer, body.byteOffset, body.length).setUint32(INDEX_AT, linkIndex, true);
     return {
       operation: `add address ${this.address.prefix.toString()}`,
       type: ADD_ADDRESS,
       flags: messageFlag.create | messageFlag.exclusive | messageFlag.ack,
-      body: this.body,
+      body,
     };
   }
 }
 
-/** The IPv6 addresses of a link. @throws KernelError */
-export function listAddressCopies(stack: NetworkStack, linkIndex: number): AddressCopy[] {
-  const header = new Writer().u8(familyNumber(6)).u8(0).u8(0).u8(0).u32(linkIndex);
+function lifetimes(preferredSeconds: number, validSeconds: number): Uint8Array {
+  return new Writer().u32(preferredSeconds).u32(validSeconds).u32(0).u32(0).done();
+}
+
+/** The addresses of a link, in the kernel's order: IPv4's as they came, the last of IPv6 first. @throws KernelError */
+export function listAddressCopies(stack: NetworkStack, linkIndex: number, family: Family): AddressCopy[] {
+  const header = new Writer().u8(familyNumber(family)).u8(0).u8(0).u8(0).u32(linkIndex);
   const found: AddressCopy[] = [];
   for (const message of stack.route.dump("list addresses", GET_ADDRESS, messageBody(header, new Attributes()))) {
     const address = decodeAddress(message);
-    if (address === undefined || address.linkIndex !== linkIndex || address.prefix.family !== 6) continue;
+    if (address === undefined || address.linkIndex !== linkIndex || address.prefix.family !== family) continue;
     found.push(new AddressCopy(address, message.body));
   }
   return found;

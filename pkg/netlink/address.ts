@@ -84,8 +84,6 @@ function dumpAddresses(stack: NetworkStack, body: Uint8Array): Message[] {
 export interface AddressOptions {
   /** IPv6: usable at once, without looking for duplicates. */
   readonly noDad?: boolean | undefined;
-  /** IPv4; the subnet's last address unless given, none for /31 and /32 (RFC 3021). */
-  readonly broadcast?: Address | undefined;
   /** RT_SCOPE_*; global unless given. */
   readonly scope?: number | undefined;
   /** The other end's address on a point-to-point link. */
@@ -105,12 +103,13 @@ export function encodeAddress(linkIndex: number, prefix: Prefix, options: Addres
   const content = new Attributes()
     .set(addressAttributes.local, prefix.address)
     .set(addressAttributes.address, options.peer ?? prefix.address)
-    .set(addressAttributes.broadcast, options.broadcast ?? defaultBroadcast(prefix))
+    .set(addressAttributes.broadcast, defaultBroadcast(prefix))
     .set(addressAttributes.flags, noDad ? NO_DAD : undefined);
   const header = addressHeader(familyNumber(prefix.family), prefix.length, options.scope ?? 0, linkIndex);
   return messageBody(header, content);
 }
 
+/** The subnet's last address; none for /31 and /32 (RFC 3021). */
 function defaultBroadcast(prefix: Prefix): Address | undefined {
   return prefix.family === 4 && prefix.length < 31 ? prefix.last : undefined;
 }

@@ -1,14 +1,14 @@
 /**
- * Routes with everything that the kernel told of them, to be put into another table as they are: what no field of `Route` says
- * (metrics, encapsulation, preference, nexthop objects) goes along. Used by what moves routes.
+ * Routes with everything that the kernel told of them, to be put into another table, or made again, as they are: what no field of
+ * `Route` says (metrics, encapsulation, preference, nexthop objects) goes along. Used by what moves routes, or links with their routes.
  * Source: linux/rtnetlink.h (struct rtmsg, struct rtnexthop, struct rta_cacheinfo, RTA_*).
  */
 import { toHex } from "../codec/hex.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
-import { type Message, messageBody, messageFlag } from "./message.ts";
-import { dumpedRoutes, matchesFilter, type RouteFilter } from "./route.ts";
+import { messageBody, messageFlag } from "./message.ts";
+import { dumpedRoutes, matchesFilter, modeFlags, type RouteFilter, type RouteMode } from "./route.ts";
 import { decodeRoute, type Route } from "./route-message.ts";
 import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
@@ -83,7 +83,7 @@ function partsOf(bytes: Uint8Array): Part[] {
   return parts;
 }
 
-function waysOf(bytes: Uint8Array): Way[] {
+function waysOf(bytes: Uint8Array, indexNow: (index: number) => number): Way[] {
   const ways: Way[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
@@ -91,7 +91,7 @@ function waysOf(bytes: Uint8Array): Way[] {
     const length = view.getUint16(at, true);
     if (length < RTNEXTHOP_BYTES || at + length > bytes.length) break;
     const parts = partsOf(bytes.subarray(at + RTNEXTHOP_BYTES, at + length));
-    ways.push(new Way(view.getUint32(at + 4, true), view.getUint8(at + 2), view.getUint8(at + 3), parts));
+    ways.push(new Way(indexNow(view.getUint32(at + 4, true)), view.getUint8(at + 2), view.getUint8(at + 3), parts));
     at += (length + 3) & ~3;
   }
   return ways;
@@ -110,6 +110,8 @@ function number(value: number): Uint8Array {
 /** A route of the kernel's, whole. */
 export class RouteCopy {
   readonly route: Route;
+  /** The kernel's message, which a record may keep. */
+  readonly body: Uint8Array;
   private readonly header: Uint8Array;
   private readonly flags: number;
   /** What is the route's and no way's. */
@@ -119,8 +121,9 @@ export class RouteCopy {
   /** Seconds from when it was listed; 0 is for ever. */
   private readonly expiresSeconds: number;
 
-  constructor(route: Route, body: Uint8Array) {
+  constructor(route: Route, body: Uint8Array, indexNow: (index: number) => number = (index) => index) {
     this.route = route;
+    this.body = body;
     this.header = body.subarray(0, RTMSG_BYTES);
     this.flags = new DataView(body.buffer, body.byteOffset, body.length).getUint32(8, true);
     const single: Part[] = [];
@@ -132,8 +135,8 @@ export class RouteCopy {
       const { payload } = part;
       const id = part.id & TYPE_MASK;
       const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-      if (id === LINK_INDEX) linkIndex = view.getUint32(0, true);
-      else if (id === MULTIPATH) ways = waysOf(payload);
+      if (id === LINK_INDEX) linkIndex = indexNow(view.getUint32(0, true));
+      else if (id === MULTIPATH) ways = waysOf(payload, indexNow);
       else if (id === NEXTHOP_ID) nexthopId = payload;
       else if (id === CACHE_INFO) {
         expiresSeconds = Math.ceil(Math.max(0, view.getInt32(EXPIRES_AT, true)) / TICKS_PER_SECOND);
@@ -143,6 +146,17 @@ export class RouteCopy {
     this.ways = ways.length > 0 ? ways : [new Way(linkIndex, this.flags, 0, single)];
     this.nexthopId = nexthopId;
     this.expiresSeconds = expiresSeconds;
+  }
+
+  /** Of a kept message; `undefined` when it is about no route. @throws DecodeError; RangeError */
+  static of(body: Uint8Array): RouteCopy | undefined {
+    const route = decodeRoute({ type: ADD_ROUTE, body });
+    return route === undefined ? undefined : new RouteCopy(route, body);
+  }
+
+  /** The same over a link that has another index by now. */
+  renumbered(was: number, is: number): RouteCopy {
+    return new RouteCopy(this.route, this.body, (index: number): number => (index === was ? is : index));
   }
 
   /** Whether the kernel only remembers here what it found elsewhere. */
@@ -230,15 +244,10 @@ function encodeWays(ways: readonly Way[]): Uint8Array {
 export function listRouteCopies(stack: NetworkStack, filter: RouteFilter = {}): RouteCopy[] {
   const found: RouteCopy[] = [];
   for (const message of dumpedRoutes(stack, filter)) {
-    const copy = copyOf(message);
+    const copy = message.type === ADD_ROUTE ? RouteCopy.of(message.body) : undefined;
     if (copy !== undefined && !copy.isCached && matchesFilter(copy.route, filter)) found.push(copy);
   }
   return found;
-}
-
-function copyOf(message: Message): RouteCopy | undefined {
-  const route = decodeRoute(message);
-  return route === undefined ? undefined : new RouteCopy(route, message.body);
 }
 
 /** Adds the ways over the link to a table, behind its equals; whether that was needed. @throws KernelError */
@@ -259,11 +268,17 @@ export function addRouteCopy(stack: NetworkStack, copy: RouteCopy, table: number
 }
 
 /** The same as part of a batch, in which nexthop objects are not relied on. */
-export function additionOf(copy: RouteCopy, table: number, linkIndex: number, mayNameNexthop = true): BatchMessage {
+export function additionOf(
+  copy: RouteCopy,
+  table: number,
+  linkIndex: number,
+  mayNameNexthop = true,
+  mode: RouteMode = "append",
+): BatchMessage {
   return {
     operation: `add route ${copy.toString()} to table ${table}`,
     type: ADD_ROUTE,
-    flags: messageFlag.create | messageFlag.append | messageFlag.ack,
+    flags: modeFlags(mode) | messageFlag.ack,
     body: copy.message(table, linkIndex, mayNameNexthop),
   };
 }

@@ -79,7 +79,8 @@ export function matchesFilter(route: Route, filter: RouteFilter): boolean {
  */
 export type RouteMode = "create" | "exclusive" | "replace" | "append";
 
-function modeFlags(mode: RouteMode): number {
+/** NLM_F_* of it. */
+export function modeFlags(mode: RouteMode): number {
   switch (mode) {
     case "create":
       return messageFlag.create;

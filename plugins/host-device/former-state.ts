@@ -2,46 +2,26 @@
  * What a device was on the host before a container got it: all that is to be as it was when the host gets it back. Read from the kernel;
  * state-document.ts writes it down.
  */
-import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
+import { type AddressCopy, listAddressCopies } from "../../pkg/netlink/address-copy.ts";
 import { findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
 import { bondPortAttributes } from "../../pkg/netlink/link-attributes.ts";
-import { listRoutes, type Route, type RouteSpec } from "../../pkg/netlink/route.ts";
+import type { Route } from "../../pkg/netlink/route.ts";
+import { inOrderOfNeed, listRouteCopies, type RouteCopy } from "../../pkg/netlink/route-copy.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
 import { hardwareOf, pciAddressOf } from "./sysfs.ts";
 
-/** RTPROT_KERNEL, RTPROT_RA: the kernel makes these again by itself. */
-const KERNELS_PROTOCOLS: readonly number[] = [2, 9];
-/** RT_TABLE_LOCAL: the same. */
+/** RTPROT_KERNEL, RTPROT_RA */
+const BY_KERNEL = 2;
+const BY_ROUTERS = 9;
+/** RT_TABLE_LOCAL */
 const LOCAL_TABLE = 255;
 /** RT_SCOPE_LINK */
 const SCOPE_LINK = 253;
-
-/** An address of the device on the host; texts are empty where there is none. */
-export interface FormerAddress {
-  readonly address: string;
-  readonly peer: string;
-  readonly broadcast: string;
-  readonly scope: number;
-}
-
-/** A route by the device on the host. */
-export interface FormerRoute {
-  readonly dst: string;
-  readonly gateway: string;
-  readonly source: string;
-  readonly table: number;
-  readonly priority: number;
-  readonly scope: number;
-  readonly protocol: number;
-  readonly type: number;
-  readonly mtu: number;
-  readonly advmss: number;
-  readonly onLink: boolean;
-}
+/** IFA_F_NOPREFIXROUTE */
+const NO_PREFIX_ROUTE = 0x200;
 
 export interface FormerState {
   readonly attachment: Attachment;
@@ -69,8 +49,9 @@ export interface FormerState {
   readonly alternativeNames: readonly string[];
   /** Whether addresses and routes are given back as well. */
   readonly restoresAddresses: boolean;
-  readonly addresses: readonly FormerAddress[];
-  readonly routes: readonly FormerRoute[];
+  readonly addresses: readonly AddressCopy[];
+  /** In the order in which they can be made again. */
+  readonly routes: readonly RouteCopy[];
 }
 
 /** Reads all that there is to know of a device on the host. @throws KernelError */
@@ -83,6 +64,7 @@ export function readState(
 ): FormerState {
   const hardware = hardwareOf(device.name);
   const master = device.masterIndex === 0 ? undefined : findLinkByIndex(host, device.masterIndex);
+  const addresses = readAddresses(host, device);
   return {
     attachment,
     namespacePath: sandbox.path,
@@ -104,8 +86,8 @@ export function readState(
     alias: device.alias,
     alternativeNames: device.alternativeNames,
     restoresAddresses,
-    addresses: readAddresses(host, device),
-    routes: readRoutes(host, device),
+    addresses,
+    routes: readRoutes(host, device, addresses),
   };
 }
 
@@ -116,70 +98,32 @@ export function ownMac(host: NetworkStack, device: Link): string {
   return device.portData?.get(bondPortAttributes.formerMac) ?? device.mac;
 }
 
+/** In the order in which they were given, for the kernel prefers some to others by it. */
+function readAddresses(host: NetworkStack, { index }: Link): AddressCopy[] {
+  return [...listAddressCopies(host, index, 4), ...listAddressCopies(host, index, 6).toReversed()].filter(isGiven);
+}
+
 /** Those that somebody gave: neither the kernel's own link-local one nor what routers advertised or DHCP leased for a time. */
-function readAddresses(host: NetworkStack, device: Link): FormerAddress[] {
-  const found: FormerAddress[] = [];
-  for (const each of listAddresses(host, device)) if (isGiven(each)) found.push(formerAddress(each));
-  return found;
+function isGiven({ address }: AddressCopy): boolean {
+  return address.permanent && !(address.prefix.family === 6 && address.scope === SCOPE_LINK);
 }
 
-function isGiven(each: LinkAddress): boolean {
-  return each.permanent && !(each.prefix.family === 6 && each.scope === SCOPE_LINK);
+function readRoutes(host: NetworkStack, device: Link, addresses: readonly AddressCopy[]): RouteCopy[] {
+  if (!device.up) return [];
+  const found = listRouteCopies(host, { linkIndex: device.index }).filter((copy: RouteCopy): boolean => {
+    // The ways of IPv6 come and go each by itself.
+    return isMeant(copy.route, addresses) && (copy.route.destination.family === 6 || !copy.isSharedBy(device.index));
+  });
+  return inOrderOfNeed(found);
 }
 
-function formerAddress(each: LinkAddress): FormerAddress {
-  return {
-    address: each.prefix.toString(),
-    peer: each.peer?.toString() ?? "",
-    broadcast: each.broadcast?.toString() ?? "",
-    scope: each.scope,
-  };
-}
-
-function readRoutes(host: NetworkStack, device: Link): FormerRoute[] {
-  const found: FormerRoute[] = [];
-  if (!device.up) return found;
-  for (const route of listRoutes(host, { linkIndex: device.index })) {
-    const isOnlyWay = route.linkIndex === device.index;
-    if (!isOnlyWay || route.table === LOCAL_TABLE || KERNELS_PROTOCOLS.includes(route.protocol)) continue;
-    found.push(formerRoute(route));
-  }
-  // Those that a gateway is reached by come first.
-  return found.toSorted((a, b) => (a.gateway === "" ? 0 : 1) - (b.gateway === "" ? 0 : 1));
-}
-
-function formerRoute(route: Route): FormerRoute {
-  return {
-    dst: route.destination.toString(),
-    gateway: route.gateway?.toString() ?? "",
-    source: route.source?.toString() ?? "",
-    table: route.table,
-    priority: route.priority,
-    scope: route.scope,
-    protocol: route.protocol,
-    type: route.type,
-    mtu: route.mtu,
-    advmss: route.advmss,
-    onLink: route.onLink,
-  };
-}
-
-/** The route to be made again; `undefined` when the record is not of this kind. */
-export function routeSpec(route: FormerRoute, linkIndex: number): RouteSpec | undefined {
-  const destination = Prefix.parse(route.dst);
-  if (destination === undefined) return undefined;
-  return {
-    destination,
-    gateway: Address.parse(route.gateway),
-    source: Address.parse(route.source),
-    linkIndex,
-    table: route.table,
-    priority: route.priority,
-    scope: route.scope,
-    protocol: route.protocol,
-    type: route.type,
-    mtu: route.mtu,
-    advmss: route.advmss,
-    onLink: route.onLink,
-  };
+/** What the kernel makes again by itself is not: with an address its prefix route, unless that was given without. */
+function isMeant({ table, protocol, destination }: Route, addresses: readonly AddressCopy[]): boolean {
+  if (table === LOCAL_TABLE || protocol === BY_ROUTERS) return false;
+  if (protocol !== BY_KERNEL) return true;
+  return addresses.some(({ address }): boolean => {
+    const { prefix, peer, flags } = address;
+    const subnet = new Prefix(peer ?? prefix.address, prefix.length).masked;
+    return (flags & NO_PREFIX_ROUTE) !== 0 && subnet.equals(destination);
+  });
 }

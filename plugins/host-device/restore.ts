@@ -1,14 +1,13 @@
 /** Makes a device that is back on the host what it was there: name, address, MTU, state, master, names, addresses, routes. Idempotent. */
-import { Address } from "../../pkg/ip/address.ts";
-import { Prefix } from "../../pkg/ip/prefix.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
-import { addAddress } from "../../pkg/netlink/address.ts";
 import { addAlternativeName, removeAlternativeName } from "../../pkg/netlink/alternative-name.ts";
 import { changeLink, findLink, findLinkByIndex, type Link, type LinkChange } from "../../pkg/netlink/link.ts";
-import { addRoute } from "../../pkg/netlink/route.ts";
+import type { RouteMode } from "../../pkg/netlink/route.ts";
+import { additionOf } from "../../pkg/netlink/route-copy.ts";
+import type { BatchMessage } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
-import { type FormerAddress, type FormerState, ownMac, routeSpec } from "./former-state.ts";
+import { type FormerState, ownMac } from "./former-state.ts";
 
 /** What the kernel will answer the next time too. */
 const FINAL_REFUSALS: readonly string[] = [
@@ -160,29 +159,23 @@ function addMissingNames(host: NetworkStack, link: Link, state: FormerState, ste
   }
 }
 
-/** What it still has, because it never left the host, is not an error. */
+/** What it still has, because it never left the host, is not an error; nor is a route for which the host has another by now. */
 function restoreAddresses(host: NetworkStack, link: Link, state: FormerState, steps: Steps): void {
-  for (const each of state.addresses) {
-    steps.attempt(`address ${each.address}`, () => ifAbsent(() => restoreAddress(host, link, each)));
+  for (const copy of state.addresses) {
+    steps.attempt(`address ${copy.address.prefix.toString()}`, () => makeAgain(host, copy.addition(link.index)));
   }
-  for (const each of state.routes) {
-    const spec = routeSpec(each, link.index);
-    if (spec === undefined) continue;
-    steps.attempt(`route ${each.dst}`, () => ifAbsent(() => addRoute(host, spec, "exclusive")));
+  for (const former of state.routes) {
+    const copy = former.renumbered(state.index, link.index);
+    // One way beside others, which IPv6 has kept. Nexthop objects go with their link.
+    const mode: RouteMode = copy.isSharedBy(link.index) ? "append" : "exclusive";
+    const addition = additionOf(copy, copy.route.table, link.index, false, mode);
+    steps.attempt(`route ${copy.toString()}`, () => makeAgain(host, addition));
   }
 }
 
-function restoreAddress(host: NetworkStack, link: Link, each: FormerAddress): void {
-  const prefix = Prefix.parse(each.address);
-  if (prefix === undefined) return;
-  // Without one the kernel is told so: it would be the subnet's last address.
-  const broadcast = Address.parse(each.broadcast === "" && prefix.family === 4 ? "0.0.0.0" : each.broadcast);
-  addAddress(host, link, prefix, { peer: Address.parse(each.peer), broadcast, scope: each.scope });
-}
-
-function ifAbsent(add: () => void): void {
+function makeAgain(host: NetworkStack, { operation, type, flags, body }: BatchMessage): void {
   try {
-    add();
+    host.route.request(operation, type, flags, body);
   } catch (error) {
     if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
   }

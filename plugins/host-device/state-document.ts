@@ -1,8 +1,11 @@
 /** A device's former state as JSON text: what is in its record on disk (docs/decisions/0010-devices-that-come-back.md). */
+import { parseHex, toHex } from "../../pkg/codec/hex.ts";
+import { AddressCopy } from "../../pkg/netlink/address-copy.ts";
+import { RouteCopy } from "../../pkg/netlink/route-copy.ts";
 import { Attachment } from "../../pkg/skel/attachment.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { JsonObject, parseObject } from "../../spec/json.ts";
-import type { FormerAddress, FormerRoute, FormerState } from "./former-state.ts";
+import type { FormerState } from "./former-state.ts";
 
 const FORMAT = "ferrule host-device 1";
 
@@ -31,8 +34,14 @@ interface StateDocument {
   readonly alias: string;
   readonly alternativeNames: readonly string[];
   readonly restoresAddresses: boolean;
-  readonly addresses: readonly FormerAddress[];
-  readonly routes: readonly FormerRoute[];
+  readonly addresses: readonly KeptMessage[];
+  readonly routes: readonly KeptMessage[];
+}
+
+/** What the kernel said of an address or route: for people, and in hexadecimal digits. */
+interface KeptMessage {
+  readonly text: string;
+  readonly message: string;
 }
 
 export function encodeState(state: FormerState): string {
@@ -60,10 +69,14 @@ export function encodeState(state: FormerState): string {
     alias: state.alias,
     alternativeNames: state.alternativeNames,
     restoresAddresses: state.restoresAddresses,
-    addresses: state.addresses,
-    routes: state.routes,
+    addresses: state.addresses.map((each): KeptMessage => kept(each.address.prefix.toString(), each.body)),
+    routes: state.routes.map((each): KeptMessage => kept(each.toString(), each.body)),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function kept(text: string, body: Uint8Array): KeptMessage {
+  return { text, message: toHex(body) };
 }
 
 /** @throws CniError 6 naming `subject` when this is no record, or lacks what makes one */
@@ -90,45 +103,41 @@ export function decodeState(text: string, subject: string): FormerState {
     alias: textAt(object, "alias"),
     alternativeNames: textsAt(object, "alternativeNames"),
     restoresAddresses: flagAt(object, "restoresAddresses"),
-    addresses: addressesAt(object),
-    routes: routesAt(object),
+    addresses: messagesAt(object, "addresses", subject, (body): AddressCopy | undefined => AddressCopy.of(body)),
+    routes: messagesAt(object, "routes", subject, (body): RouteCopy | undefined => RouteCopy.of(body)),
   };
   const isWhole = object.get("format") === FORMAT && state.attachment.containerId !== "" && state.mtu > 0;
   if (isWhole && state.name !== "") return state;
-  throw new CniError(ErrorCode.Decode, `${subject} is no record of a device`);
+  throw noRecord(subject);
 }
 
-function addressesAt(object: JsonObject): FormerAddress[] {
-  const found: FormerAddress[] = [];
-  for (const each of objectsAt(object, "addresses")) {
-    found.push({
-      address: textAt(each, "address"),
-      peer: textAt(each, "peer"),
-      broadcast: textAt(each, "broadcast"),
-      scope: numberAt(each, "scope"),
-    });
+function noRecord(subject: string): CniError {
+  return new CniError(ErrorCode.Decode, `${subject} is no record of a device`);
+}
+
+/** @throws CniError 6 */
+function messagesAt<T>(
+  object: JsonObject,
+  name: string,
+  subject: string,
+  decode: (body: Uint8Array) => T | undefined,
+): T[] {
+  const found: T[] = [];
+  for (const each of objectsAt(object, name)) {
+    const body = parseHex(textAt(each, "message"));
+    const one = body === undefined ? undefined : decodeOrNone(body, decode);
+    if (one === undefined) throw noRecord(subject);
+    found.push(one);
   }
   return found;
 }
 
-function routesAt(object: JsonObject): FormerRoute[] {
-  const found: FormerRoute[] = [];
-  for (const each of objectsAt(object, "routes")) {
-    found.push({
-      dst: textAt(each, "dst"),
-      gateway: textAt(each, "gateway"),
-      source: textAt(each, "source"),
-      table: numberAt(each, "table"),
-      priority: numberAt(each, "priority"),
-      scope: numberAt(each, "scope"),
-      protocol: numberAt(each, "protocol"),
-      type: numberAt(each, "type"),
-      mtu: numberAt(each, "mtu"),
-      advmss: numberAt(each, "advmss"),
-      onLink: flagAt(each, "onLink"),
-    });
+function decodeOrNone<T>(body: Uint8Array, decode: (body: Uint8Array) => T | undefined): T | undefined {
+  try {
+    return decode(body);
+  } catch (_) {
+    return undefined;
   }
-  return found;
 }
 
 function objectsAt(object: JsonObject, name: string): JsonObject[] {

@@ -4,7 +4,7 @@ import { nameTaken } from "../../pkg/link/name-taken.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { removeAlternativeName } from "../../pkg/netlink/alternative-name.ts";
 import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
-import { defaultRoutes } from "../../pkg/netlink/route.ts";
+import { defaultRoutes, listRoutes } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Add } from "../../pkg/skel/plugin.ts";
 import { CniError, ErrorCode, invalidConfig, messageOf } from "../../spec/errors.ts";
@@ -96,6 +96,7 @@ function move(call: Add<HostDeviceConfig>, device: Link, records: DeviceRecords)
   const container = sandbox.stack;
   if (container.namespace === undefined) throw nameTaken(attachment.ifName);
   warnOfDefaultRoute(host, device, warn);
+  warnOfSharedRoutes(host, device, warn);
   const state = readState(host, device, attachment, container.namespace, config.restoreAddresses);
   // Before anything is done: that nobody heard the kernel's answer does not mean that it was not done.
   undo.push(`give ${device.name} back`, () => takeBack(call, state));
@@ -149,5 +150,16 @@ function warnOfDefaultRoute(host: NetworkStack, device: Link, warn: (line: strin
       `host-device: the host's default route leads through ${device.name}: the host loses it while the container has it`,
     );
     return;
+  }
+}
+
+/** IPv6 keeps the ways of other devices, and gets back the one through this one. */
+function warnOfSharedRoutes(host: NetworkStack, device: Link, warn: (line: string) => void): void {
+  for (const { destination, nexthops } of listRoutes(host, { family: 4, linkIndex: device.index })) {
+    if (!nexthops.some((hop) => hop.linkIndex !== device.index)) continue;
+    warn(
+      `host-device: the host's route to ${destination.toString()} leads through ${device.name} and others: ` +
+        "the kernel removes it with all its ways, and it is not given back",
+    );
   }
 }

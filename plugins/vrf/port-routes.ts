@@ -62,7 +62,7 @@ export function stateOf(stack: NetworkStack, link: Link): PortState {
   const routes = listRouteCopies(stack, { linkIndex: link.index });
   return {
     link,
-    addresses: listAddressCopies(stack, link.index),
+    addresses: listAddressCopies(stack, link.index, 6),
     subnets: subnetsOf(listAddresses(stack, link)),
     routes: routes.filter((copy: RouteCopy): boolean => isMeant(copy.route)),
   };

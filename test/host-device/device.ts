@@ -11,7 +11,10 @@ export function deviceNetwork(node: TestNode, suite: Suite, config: object = {},
   return new TestNetwork(node, "1.1.0", [{ suite, config: { type: "host-device", device: "nic0", ...config } }], name);
 }
 
-/** Makes `nic0`: a port of br7, with an alias, a second name, an address and routes, and a cable to nowhere. */
+/**
+ * Makes `nic0`: a port of br7, with an alias, a second name, addresses and routes as people and network managers give them, and a cable to
+ * nowhere.
+ */
 export async function makeDevice(node: TestNode): Promise<void> {
   const lines = [
     "link add br7 type bridge",
@@ -22,6 +25,15 @@ export async function makeDevice(node: TestNode): Promise<void> {
     "link property add dev nic0 altname enp101s0",
     "address add 192.0.2.5/24 dev nic0",
     "address add 2001:db8:5::5/64 dev nic0 nodad",
+    "address add 192.0.2.6/24 dev nic0 label nic0:1 preferred_lft 0",
+    "address add 203.0.113.5/24 dev nic0 metric 77 noprefixroute",
+    "address add 192.0.2.33 peer 192.0.2.34 dev nic0 metric 78",
+    "address add 2001:db8:7::5/64 dev nic0 nodad noprefixroute",
+    "route add 203.0.113.0/24 dev nic0 proto kernel scope link src 203.0.113.5 metric 100",
+    "route add 2001:db8:7::/64 dev nic0 proto kernel metric 100",
+    "route add 198.51.101.0/24 nexthop via 192.0.2.1 dev nic0 weight 2 nexthop via 192.0.2.2 dev nic0",
+    "route add 2001:db8:8::/48 nexthop via 2001:db8:5::1 dev nic0 nexthop via 2001:db8:5::2 dev nic0 weight 3",
+    "route add 198.51.102.0/24 via 192.0.2.1 dev nic0 table 77 mtu 1280 initcwnd 20",
     "route add 198.51.100.0/24 via 192.0.2.1 dev nic0 metric 50",
     "route add 2001:db8:6::/48 via 2001:db8:5::1 dev nic0",
   ];
@@ -40,12 +52,15 @@ export async function stateOf(where: Namespace, name = "nic0"): Promise<DeviceSt
   const { ifname, address, mtu, txqlen, ifalias, altnames, master, flags, group } = link;
   const addresses = link["addr_info"]
     .filter((each: Json) => !(each.family === "inet6" && each.scope === "link"))
-    .map((each: Json) => `${each.local}/${each.prefixlen} ${each.broadcast ?? ""} ${each.scope}`);
+    .map((each: Json) => JSON.stringify(each));
   const routes: string[] = [];
   for (const family of ["-4", "-6"]) {
-    for (const route of await where.ip(family, "route", "show", "dev", name)) {
-      if (!String(route["dst"]).startsWith("fe80"))
-        routes.push(`${route["dst"]} ${route["gateway"] ?? ""} ${route["metric"] ?? ""} ${route["protocol"]}`);
+    for (const route of await where.ip("-d", family, "route", "show", "table", "all")) {
+      const { dev, nexthops = [], table, dst, flags: _, ...others } = route;
+      const isBy = dev === name || nexthops.some((hop: Json) => hop.dev === name);
+      if (!isBy || table === "local" || String(dst).startsWith("fe80")) continue;
+      const ways = nexthops.map(({ flags: _hop, ...way }: Json) => JSON.stringify(way)).toSorted();
+      routes.push(JSON.stringify({ dst, table, ways, ...others }));
     }
   }
   const settings = flags.filter((flag: string) => !["NO-CARRIER", "LOWER_UP", "M-DOWN"].includes(flag));

@@ -3,7 +3,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
-import { addressesOn, dual, four } from "../helpers/interface-network.ts";
+import { addressesOn, dual, four, linkOf } from "../helpers/interface-network.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
 import { snapshot } from "../helpers/snapshot.ts";
@@ -54,6 +54,31 @@ describe.each(engines)("$name", (engine) => {
     await network.add(container);
     await network.del(container);
     expect(await stateOf(node)).toEqual({ ...before, addresses: [], routes: [] });
+  });
+
+  test("of a route that leads through other devices too, IPv6 gets its way back, under another index; that IPv4 does not, ADD says", async () => {
+    await using node = await nodeWithDevice();
+    const lines = [
+      "link add nic1 type veth peer name cable1",
+      "link set dev nic1 up",
+      "address add 192.0.3.5/24 dev nic1",
+      "address add 2001:db8:9::5/64 dev nic1 nodad",
+      "route add 2001:db8:a::/48 nexthop via 2001:db8:5::1 dev nic0 nexthop via 2001:db8:9::1 dev nic1",
+    ];
+    await node.exec(["ip", "-batch", "-"], { stdin: `${lines.join("\n")}\n` });
+    const before = await stateOf(node);
+    const shared = "nexthop via 192.0.2.1 dev nic0 nexthop via 192.0.3.1 dev nic1".split(" ");
+    await node.exec(["ip", "route", "add", "198.51.103.0/24", ...shared]);
+    const network = deviceNetwork(node, engine, { restoreAddresses: true });
+    const container = await network.container("container");
+    const { ifindex } = await linkOf(node, "nic0");
+    await container.sandbox.exec(["ip", "link", "add", "taken", "index", String(ifindex), "type", "bridge"]);
+    const call = await network.addOne(0, container);
+    call.expectSuccess();
+    expect(call.stderr).toMatch(/route to 198\.51\.103\.0\/24 leads through nic0 and others: .*not given back/);
+    await network.del(container);
+    expect((await linkOf(node, "nic0")).ifindex).not.toBe(ifindex);
+    expect(await stateOf(node)).toEqual(before);
   });
 
   const failures = [
