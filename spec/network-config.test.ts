@@ -63,3 +63,17 @@ test.each([
 ])("valid attachments %j are refused: GC would take something alive for stale", (value, message) => {
   expect(() => read({ "cni.dev/valid-attachments": value })).toThrow(expect.objectContaining({ code: 7, message }));
 });
+
+test.each(["cni.dev/valid-attachments", "CNI.dev/Attachments"])(
+  "with more alive than %s says, the rest stays as it is",
+  (name) => {
+    const config = read({ ipam: { type: "static", x: null }, [name]: alive });
+    expect(config.withAlive([])).toBe(config);
+    const more = [{ containerID: "c2", ifname: "net1" }];
+    expect(JSON.parse(config.withAlive(more).text)).toEqual({
+      name: "net",
+      ipam: { type: "static", x: null },
+      "cni.dev/valid-attachments": [...alive, ...more],
+    });
+  },
+);

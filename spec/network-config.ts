@@ -10,6 +10,8 @@ export interface ValidAttachment {
 }
 
 const VALID_ATTACHMENTS = "cni.dev/valid-attachments";
+/** As older libcni spells it. */
+const ATTACHMENTS = "cni.dev/attachments";
 
 /** A decoded configuration; `text` is what a delegate gets, byte for byte. */
 export class NetworkConfig {
@@ -34,6 +36,20 @@ export class NetworkConfig {
     this.cniVersion = textMember(this.object, "cniVersion");
     this.validAttachments = validAttachments(this.object);
   }
+
+  /** The same configuration of a GC request, which calls these attachments alive as well. */
+  withAlive(more: readonly ValidAttachment[]): NetworkConfig {
+    if (more.length === 0) return this;
+    const members: string[] = [];
+    const replaced = [VALID_ATTACHMENTS, ATTACHMENTS].map((name) => this.object.spellingOf(name));
+    for (const name of this.object.keys()) {
+      if (replaced.includes(name)) continue;
+      members.push(`${JSON.stringify(name)}:${JSON.stringify(this.object.get(name) ?? null)}`);
+    }
+    const alive: ValidAttachment[] = [...(this.validAttachments ?? []), ...more];
+    members.push(`${JSON.stringify(VALID_ATTACHMENTS)}:${JSON.stringify(alive)}`);
+    return new NetworkConfig(`{${members.join(",")}}`);
+  }
 }
 
 function textMember(object: JsonObject, name: string): string {
@@ -52,8 +68,8 @@ function textMember(object: JsonObject, name: string): string {
  * @throws CniError 7 on an entry that names no attachment: what it meant would be taken for stale
  */
 function validAttachments(object: JsonObject): ValidAttachment[] | undefined {
-  if (!object.has(VALID_ATTACHMENTS) && !object.has("cni.dev/attachments")) return undefined;
-  const value = object.get(VALID_ATTACHMENTS) ?? object.get("cni.dev/attachments");
+  if (!object.has(VALID_ATTACHMENTS) && !object.has(ATTACHMENTS)) return undefined;
+  const value = object.get(VALID_ATTACHMENTS) ?? object.get(ATTACHMENTS);
   const found: ValidAttachment[] = [];
   if (value === undefined) return found;
   if (!Array.isArray(value)) throw invalidConfig(`${VALID_ATTACHMENTS}: expected a list, found ${kindOf(value)}`);

@@ -25,6 +25,7 @@ import {
 } from "../../pkg/skel/plugin.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
 import { drift, invalidConfig } from "../../spec/errors.ts";
+import type { ValidAttachment } from "../../spec/network-config.ts";
 import { describeInterface, emptyResult, type IpConfig, type Result } from "../../spec/result.ts";
 import { config, type HostDeviceConfig } from "./config.ts";
 import { chooseDevice, requireChoice } from "./device-choice.ts";
@@ -166,25 +167,39 @@ function check({ config, attachment, sandbox, delegates, prevResult }: Check<Hos
   if (!link.up) throw drift(`interface ${link.name} is down`);
 }
 
-function gc({ config, host, delegates, valid, teardown, warn }: Gc<HostDeviceConfig>): void {
+/** What a collection of devices has found out. */
+class Collection {
+  isComplete = false;
+  /** Whose devices are still in their containers. */
+  readonly stuck: ValidAttachment[] = [];
+}
+
+function gc(call: Gc<HostDeviceConfig>): void {
+  const { config, environment, network, delegates, teardown } = call;
+  const collection = new Collection();
+  teardown.attempt("collect devices", () => collectDevices(call, collection));
+  if (config.ipamType === "" || !collection.isComplete) return;
+  // An address that a container still has is in use, whoever is alive.
+  const sparing = delegates.with(environment, network.withAlive(collection.stuck));
+  teardown.attempt("collect addresses", () => sparing.gc(config.ipamType));
+}
+
+function collectDevices(call: Gc<HostDeviceConfig>, collection: Collection): void {
+  const { config, host, valid, teardown, warn } = call;
   const records = new DeviceRecords(warn);
-  const departure = new Departure();
-  departure.hasLeft = true;
-  teardown.attempt("collect devices", () => {
-    records.exclusively(false, (): void => {
-      for (const state of records.all()) {
-        if (!valid.isStale(state.attachment.key)) continue;
-        const one = new Departure();
-        teardown.attempt(`give ${state.name} back`, () => {
-          settle(records, state, giveBack(host, undefined, state, state.restoresAddresses, one, warn), warn);
-        });
-        if (!one.hasLeft) departure.hasLeft = false;
-      }
-      adoptUnrecorded(host, config.device, undefined);
-    });
+  records.exclusively(false, (): void => {
+    for (const state of records.all()) {
+      const { key, containerId, ifName } = state.attachment;
+      if (!valid.isStale(key)) continue;
+      const departure = new Departure();
+      teardown.attempt(`give ${state.name} back`, () => {
+        settle(records, state, giveBack(host, undefined, state, state.restoresAddresses, departure, warn), warn);
+      });
+      if (!departure.hasLeft) collection.stuck.push({ containerID: containerId, ifname: ifName });
+    }
+    adoptUnrecorded(host, config.device, undefined);
   });
-  if (config.ipamType === "" || !departure.hasLeft) return;
-  teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  collection.isComplete = true;
 }
 
 function status({ config, host, delegates, network, warn }: Status<HostDeviceConfig>): void {

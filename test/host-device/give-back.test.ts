@@ -123,6 +123,32 @@ describe.each(engines)("$name", (engine) => {
     expect(await isReserved(node, "10.22.0.2")).toBe(false);
   });
 
+  test("a device that GC cannot give back keeps its address, and nobody else's", async () => {
+    await using node = await nodeWithDevice();
+    await node.exec(["ip", "link", "add", "nic1", "type", "veth", "peer", "name", "cable1"]);
+    const network = deviceNetwork(node, engine, { ipam: four });
+    const other = deviceNetwork(node, engine, { device: "nic1", ipam: four });
+    const stuck = await network.container("stuck");
+    const stale = await other.container("stale");
+    const alive = await other.container("alive");
+    await network.add(stuck);
+    await other.add(stale);
+    await node.exec(["ip", "link", "add", "nic2", "type", "veth", "peer", "name", "cable2"]);
+    const third = deviceNetwork(node, engine, { device: "nic2", ipam: four });
+    await third.add(alive);
+    await node.exec(["ip", "link", "add", "nic0", "type", "bridge"]);
+    const valid = { "cni.dev/valid-attachments": [{ containerID: "alive", ifname: "eth0" }] };
+    (await network.call(0, "GC", undefined, valid)).expectError(101, /another interface of that name/);
+    expect(await node.hasLink("nic1")).toBe(true);
+    expect(await isReserved(node, "10.22.0.2")).toBe(true);
+    expect(await isReserved(node, "10.22.0.3")).toBe(false);
+    expect(await isReserved(node, "10.22.0.4")).toBe(true);
+    await node.exec(["ip", "link", "delete", "nic0"]);
+    await network.gc([alive]);
+    expect(await isReserved(node, "10.22.0.2")).toBe(false);
+    await third.del(alive);
+  });
+
   test("a damaged record is set aside and the alias tells the name", async () => {
     await using node = await nodeWithDevice();
     const network = deviceNetwork(node, engine, { ipam: four });
