@@ -5,7 +5,7 @@ import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
 import { interfaceNameProblem } from "../../spec/names.ts";
 import type { FormerState } from "./former-state.ts";
 import { hostNameTaken, restoreDevice } from "./restore.ts";
-import { awaitReturn, findInContainer, findOnHost, isHardware, withContainer } from "./whereabouts.ts";
+import { findInContainer, findOnHost, isHardware, withContainer } from "./whereabouts.ts";
 
 /**
  * Where the device turned out to be: `returned`, it is on the host as it was; `lost`, it is nowhere, and there is nothing that could come
@@ -30,7 +30,7 @@ export function giveBack(
   departure: Departure,
   warn: (line: string) => void,
 ): Outcome {
-  const back = bringOut(host, given, state) ?? findOnHost(host, state) ?? awaitIfGone(host, given, state);
+  const back = bringOut(host, given, state) ?? findOnHost(host, state);
   departure.hasLeft = true;
   if (back === undefined) return isHardware(state) ? "away" : "lost";
   restoreDevice(host, back, state, withAddresses, warn);
@@ -46,16 +46,6 @@ function bringOut(host: NetworkStack, given: NetworkStack | undefined, state: Fo
     moveHome(host, container, inside, state.name);
     return findLink(host, state.name);
   });
-}
-
-/** While its namespace is there nobody gives the device back. */
-function awaitIfGone(host: NetworkStack, given: NetworkStack | undefined, state: FormerState): Link | undefined {
-  const isThere = withContainer(
-    given,
-    state,
-    (container: NetworkStack | undefined): boolean => container !== undefined,
-  );
-  return isThere ? undefined : awaitReturn(host, state);
 }
 
 /** One message moves and renames. @throws CniError 101 when the name is taken: the device has not been touched then; KernelError */

@@ -30,11 +30,11 @@ import { describeInterface, emptyResult, type IpConfig, type Result } from "../.
 import { config, type HostDeviceConfig } from "./config.ts";
 import { chooseDevice, requireChoice } from "./device-choice.ts";
 import type { FormerState } from "./former-state.ts";
-import { adoptUnrecorded, Departure, findUnrecorded, giveBack, giveBackUnrecorded } from "./give-back.ts";
+import { adoptUnrecorded, Departure, findUnrecorded, giveBack, giveBackUnrecorded, type Outcome } from "./give-back.ts";
 import { requireAvailable } from "./readiness.ts";
 import { DeviceRecords } from "./records.ts";
 import { type TakenDevice, takeBack, takeDevice } from "./take-device.ts";
-import { isInContainer } from "./whereabouts.ts";
+import { awaitReturn, isInContainer } from "./whereabouts.ts";
 
 export function hostDevice(): Plugin {
   return definePlugin({
@@ -105,25 +105,35 @@ function del(call: Del<HostDeviceConfig>): void {
 }
 
 function giveBackOf(call: Del<HostDeviceConfig>, departure: Departure): void {
+  const away = giveBackIfFound(call, departure);
+  if (away === undefined) return;
+  // Others may move their devices meanwhile. GC does not wait: there may be many devices that never come.
+  const isBack = awaitReturn(call.host, call.sandbox.find(), away);
+  if (isBack) giveBackIfFound(call, departure);
+  else call.warn(awayWords(away));
+}
+
+/** What the device was, where it is hardware that is away. */
+function giveBackIfFound(call: Del<HostDeviceConfig>, departure: Departure): FormerState | undefined {
   const { attachment, host, sandbox, warn } = call;
   const records = new DeviceRecords(warn);
-  records.exclusively(false, (): void => {
+  return records.exclusively(false, (): FormerState | undefined => {
     const state = records.find(attachment);
+    let outcome: Outcome = "returned";
     if (state === undefined) giveBackWithoutRecord(call, records, departure);
-    else settle(records, state, giveBack(host, sandbox.find(), state, state.restoresAddresses, departure, warn), warn);
+    else outcome = giveBack(host, sandbox.find(), state, state.restoresAddresses, departure, warn);
     records.removeUnfinished(attachment);
+    if (outcome === "away") return state;
+    // It is back, or gone for good.
+    records.remove(attachment);
+    return undefined;
   });
 }
 
-/** Forgets a device that is back, or gone for good. */
-function settle(records: DeviceRecords, state: FormerState, outcome: string, warn: (line: string) => void): void {
-  if (outcome !== "away") {
-    records.remove(state.attachment);
-    return;
-  }
-  warn(
-    `host-device: ${state.name} has not come back from ${state.attachment.toString()}: something still holds its namespace ` +
-      `${state.namespacePath}; the next ADD, DEL or GC that finds it on the host restores it`,
+function awayWords({ name, attachment, namespacePath }: FormerState): string {
+  return (
+    `host-device: ${name} has not come back from ${attachment.toString()}: something still holds its namespace ` +
+    `${namespacePath}; the next ADD, DEL or GC that finds it on the host restores it`
   );
 }
 
@@ -193,7 +203,9 @@ function collectDevices(call: Gc<HostDeviceConfig>, collection: Collection): voi
       if (!valid.isStale(key)) continue;
       const departure = new Departure();
       teardown.attempt(`give ${state.name} back`, () => {
-        settle(records, state, giveBack(host, undefined, state, state.restoresAddresses, departure, warn), warn);
+        const outcome = giveBack(host, undefined, state, state.restoresAddresses, departure, warn);
+        if (outcome === "away") warn(awayWords(state));
+        else records.remove(state.attachment);
       });
       if (!departure.hasLeft) collection.stuck.push({ containerID: containerId, ifname: ifName });
     }

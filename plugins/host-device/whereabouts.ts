@@ -77,12 +77,18 @@ function within<T>(namespace: NetworkNamespace, action: (container: NetworkStack
 }
 
 /**
- * Waits for a device whose namespace is gone: the kernel moves hardware to the first namespace of the machine, which mostly is the host's.
- * Not for virtual devices, which end with their namespace, nor for hardware that was pulled out.
+ * Waits for a device that is away and whose namespace is gone: the kernel moves hardware to the first namespace of the machine, which mostly
+ * is the host's. While its namespace is there nobody gives it back. Whether it is on the host. @throws KernelError; Interrupted
  */
-export function awaitReturn(host: NetworkStack, state: FormerState): Link | undefined {
-  if (!isHardware(state)) return undefined;
-  return waitForNewLink(host, `${state.name} to come back`, (link) => isOnHost(link, state), RETURN_DEADLINE_MS);
+export function awaitReturn(host: NetworkStack, given: NetworkStack | undefined, state: FormerState): boolean {
+  const isThere = withContainer(
+    given,
+    state,
+    (container: NetworkStack | undefined): boolean => container !== undefined,
+  );
+  if (isThere) return false;
+  const isBack = (link: Link): boolean => isOnHost(link, state);
+  return waitForNewLink(host, `${state.name} to come back`, isBack, RETURN_DEADLINE_MS) !== undefined;
 }
 
 /** Whether there still is a device that could come back. */

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
 import { addressesOn, dual, four, linkOf } from "../helpers/interface-network.ts";
+import type { TestAttachment, TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
 import { snapshot } from "../helpers/snapshot.ts";
-import { deviceNetwork, makeDevice, stateOf } from "./device.ts";
+import { deviceNetwork, fakeHardware, makeDevice, stateOf } from "./device.ts";
 
 async function nodeWithDevice(): Promise<TestNode> {
   const node = await TestNode.create();
@@ -147,6 +148,39 @@ describe.each(engines)("$name", (engine) => {
     await network.gc([alive]);
     expect(await isReserved(node, "10.22.0.2")).toBe(false);
     await third.del(alive);
+  });
+
+  test("cards that never come back keep neither GC nor each other's DEL waiting", async () => {
+    await using node = await nodeWithDevice();
+    await fakeHardware(node, "e1000e", "pci");
+    const names = ["nic0", "nic1", "nic2", "nic3"];
+    for (const name of names.slice(1)) {
+      const hardware = `/sys/devices/pci0000:64/0000:66:00.${name.at(-1)}`;
+      const script = `d=/sys/devices/virtual/net/${name}; mkdir -p $d ${hardware} && ln -s ${hardware} $d/device`;
+      await node.exec(["sh", "-c", script]);
+      await node.exec(["ip", "link", "add", name, "type", "veth", "peer", "name", `${name}-cable`]);
+    }
+    const lives: { network: TestNetwork; container: TestAttachment }[] = [];
+    for (const device of names) {
+      const network = deviceNetwork(node, engine, { device });
+      const container = await network.container(device);
+      await network.add(container);
+      // The links end with it, and the directory of their hardware stays, as where something holds a namespace without a name.
+      await container.sandbox.remove();
+      lives.push({ network, container });
+    }
+    // Each is waited for for three seconds.
+    const env = { FERRULE_DEADLINE: "8" };
+    const any = deviceNetwork(node, engine);
+    const gc = await any.call(0, "GC", undefined, { "cni.dev/valid-attachments": [] }, { env });
+    gc.expectSuccess();
+    expect(gc.stderr.match(/nic[0-3] has not come back from container/g)).toHaveLength(names.length);
+    const calls = lives.map(({ network, container }) => network.delOne(0, container, { env }));
+    for (const call of await Promise.all(calls)) call.expectSuccess();
+    expect(await recordsOf(node)).toHaveLength(names.length);
+    await node.exec(["rm", "-r", "/sys/devices/pci0000:64"]);
+    for (const { network, container } of lives) await network.del(container);
+    expect(await recordsOf(node)).toEqual([]);
   });
 
   test("a damaged record is set aside and the alias tells the name", async () => {
