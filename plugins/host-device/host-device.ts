@@ -23,8 +23,9 @@ import {
   type Plugin,
   type Status,
 } from "../../pkg/skel/plugin.ts";
+import { Undo } from "../../pkg/skel/undo.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
-import { drift, invalidConfig } from "../../spec/errors.ts";
+import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { ValidAttachment } from "../../spec/network-config.ts";
 import { describeInterface, emptyResult, type IpConfig, type Result } from "../../spec/result.ts";
 import { config, type HostDeviceConfig } from "./config.ts";
@@ -73,9 +74,14 @@ function connect(call: Add<HostDeviceConfig>, { link, state }: TakenDevice): Res
   if (config.ipamType === "") return withPciAddress(bringUpWithoutAddresses(sandbox, link), state);
   // The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp).
   prepareSharedSegment(sandbox.stack, link, config.ipv6);
-  const leased = requestAddresses(delegates, config.ipamType, undo);
-  // Taken back before the addresses are: nobody may get one that an interface still has.
-  undo.push(`give ${state.name} back`, () => takeBack(call, state));
+  const leasing = new Undo();
+  // One step, for nobody may get an address that an interface still has.
+  undo.push(`give ${state.name} back and release its addresses`, () => {
+    takeBack(call, state);
+    const failure = leasing.run().at(0);
+    if (failure !== undefined) throw new CniError(ErrorCode.DelegateFailed, failure);
+  });
+  const leased = requestAddresses(delegates, config.ipamType, leasing);
   const addresses = leased.ips.map((ip): Address => ip.address.address);
   requireFreeAddresses({ stack: sandbox.stack, link, below: undefined }, addresses, config.probing);
   const result = interfaceResult(sandbox, link, leased);

@@ -46,7 +46,7 @@ function freeName(call: Add<HostDeviceConfig>, records: DeviceRecords): void {
   if (found === undefined) return;
   const state = records.find(attachment);
   if (state === undefined || found.up || !isInContainer(found, state)) throw nameTaken(attachment.ifName);
-  takeBack(call, state);
+  bringBack(call, records, state);
 }
 
 /**
@@ -113,9 +113,14 @@ function move(call: Add<HostDeviceConfig>, device: Link, records: DeviceRecords)
   return { link: findMade(container, attachment.ifName), state };
 }
 
-/** Gives the host back what this ADD has taken, with all that it had. Idempotent. */
+/** Gives the host back what this ADD has taken, with all that it had. Idempotent. @throws CniError, KernelError as giveBack */
 export function takeBack(call: Add<HostDeviceConfig>, state: FormerState): void {
   const records = new DeviceRecords(call.warn);
+  records.exclusively(true, () => bringBack(call, records, state));
+}
+
+/** The same where nobody else moves a device now. */
+function bringBack(call: Add<HostDeviceConfig>, records: DeviceRecords, state: FormerState): void {
   giveBack(call.host, call.sandbox.stack, state, true, new Departure(), call.warn);
   records.remove(state.attachment);
 }

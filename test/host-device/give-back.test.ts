@@ -1,10 +1,11 @@
 /** host-device: the host gets its device back as it was, whatever has happened meanwhile; and nothing is lost when something fails. */
-import { readdir, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
 import { addressesOn, dual, four, linkOf } from "../helpers/interface-network.ts";
-import type { TestAttachment, TestNetwork } from "../helpers/network.ts";
+import { type TestAttachment, TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
 import { snapshot } from "../helpers/snapshot.ts";
@@ -105,6 +106,61 @@ describe.each(engines)("$name", (engine) => {
       expect(await container.sandbox.hasLink("eth0")).toBe(false);
     },
   );
+
+  test("an ADD that fails and cannot give the device back leaves its address reserved, for DEL to release", async () => {
+    await using node = await nodeWithDevice();
+    const before = await stateOf(node);
+    const released = join(node.directory, "released");
+    const answer = {
+      cniVersion: "1.1.0",
+      ips: [{ address: "10.22.0.2/24" }],
+      routes: [{ dst: "192.168.7.0/24", gw: "203.0.113.1" }],
+    };
+    const script = [
+      "#!/bin/sh",
+      "cat >/dev/null",
+      `[ "$CNI_COMMAND" = DEL ] && touch ${released}`,
+      `[ "$CNI_COMMAND" = ADD ] && ip link add nic0 type bridge && echo '${JSON.stringify(answer)}'`,
+      "exit 0",
+    ];
+    await writeFile(join(node.directory, "fake"), `${script.join("\n")}\n`, { mode: 0o755 });
+    const config = { type: "host-device", device: "nic0", restoreAddresses: true, ipam: { type: "fake" } };
+    const path = `${node.directory}:${engine.directory}`;
+    const network = new TestNetwork(node, "1.1.0", [{ suite: engine, config, path }]);
+    const container = await network.container("container");
+    const error = (await network.addOne(0, container)).expectError([5, 7]);
+    expect(error.msg).toMatch(/192\.168\.7\.0/);
+    expect(error.details).toMatch(/not taken back: .*another interface of that name/s);
+    expect(await addressesOn(container.sandbox, "eth0")).toEqual(["10.22.0.2/24"]);
+    expect(existsSync(released)).toBe(false);
+    await node.exec(["ip", "link", "delete", "nic0"]);
+    await network.del(container);
+    expect(existsSync(released)).toBe(true);
+    expect(await stateOf(node)).toEqual(before);
+  });
+
+  test("also an ADD that fails moves the device back under the lock", async () => {
+    await using node = await nodeWithDevice();
+    const ipam = { ...four, routes: [{ dst: "192.168.7.0/24", gw: "203.0.113.1" }] };
+    const network = deviceNetwork(node, engine, { ipam });
+    const trace = join(node.directory, "trace");
+    const wrapper = ["strace", "-f", "-e", "trace=open,openat", "-o", trace];
+    (await network.addOne(0, await network.container("container"), { wrapper })).expectOrderlyFailure();
+    const locked = (await readFile(trace, "utf8")).match(/host-device\/lock"/g) ?? [];
+    expect(locked.length).toBeGreaterThan(1);
+  });
+
+  test("GC takes no device of the host's for one that was lost, while a container lives that may have that", async () => {
+    await using node = await nodeWithDevice();
+    const network = deviceNetwork(node, engine);
+    await node.exec(["ip", "link", "set", "dev", "nic0", "down"]);
+    await node.exec(["ip", "link", "set", "dev", "nic0", "name", "spare", "alias", "nic0"]);
+    await network.gc([await network.container("container")]);
+    expect(await node.hasLink("spare")).toBe(true);
+    await network.gc([]);
+    expect(await node.hasLink("spare")).toBe(false);
+    expect((await stateOf(node)).link.ifalias ?? "").toBe("");
+  });
 
   test("while the host has given its name away, DEL leaves the device and its address alone, and can be repeated", async () => {
     await using node = await nodeWithDevice();

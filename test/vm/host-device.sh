@@ -101,6 +101,26 @@ case_other_names() {
   ip link delete eth0
 }
 
+case_held() {
+  cards; sandbox a b
+  local config before result holder
+  config=$(config '"device":"ens5"')
+  before=$(state ens5)
+  result=$(cni ADD host-device a "$config") || fail "$result"
+  ip netns exec a sleep 1000 & holder=$!
+  until [ "$(readlink "/proc/$holder/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+  ip netns delete a
+  cni DEL host-device a "$config" 2>"$data/words" || fail "DEL"
+  grep -q 'ens5 has not come back' "$data/words" || fail "DEL says nothing: $(cat "$data/words")"
+  CNI_COMMAND=GC "$plugins/host-device" <<<"${config%\}},\"cni.dev/valid-attachments\":[]}" || fail "GC"
+  cni ADD host-device b "$config" | grep -q '"code": 101' || fail "a device that is away was given"
+  kill "$holder"
+  for _ in $(seq 100); do ip -o link | grep -q 'alias ens5' && break; sleep 0.1; done
+  result=$(cni ADD host-device b "$config") || fail "$result"
+  cni DEL host-device b "$config" || fail "DEL of the next one"
+  given_back ens5 "$before"
+}
+
 case_no_del() {
   cards; sandbox a b
   local config before result
@@ -155,4 +175,5 @@ report "host-device: a card is given back when its namespace has died first" cas
 report "host-device: a port comes back into its bond, up" case_bond
 thorough "host-device: a card is found under any name, and waits for its own to be free" case_other_names
 thorough "host-device: the next ADD and GC give back what no DEL did" case_no_del
+thorough "host-device: a card whose namespace is held keeps nobody waiting, and is restored when it is back" case_held
 thorough "host-device: without a record the alias tells whose name it is" case_unrecorded
