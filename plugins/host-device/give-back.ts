@@ -1,8 +1,11 @@
 /** Gives a device back to the host: out of the container, or from where the kernel has put it when the container's namespace ended. */
+import type { Address } from "../../pkg/ip/address.ts";
+import { listAddresses } from "../../pkg/netlink/address.ts";
 import { changeLink, findLink, findLinkByIndex, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
 import { interfaceNameProblem } from "../../spec/names.ts";
+import type { Result } from "../../spec/result.ts";
 import type { FormerState } from "./former-state.ts";
 import { hostNameTaken, restoreDevice } from "./restore.ts";
 import { findInContainer, findOnHost, isHardware, withContainer } from "./whereabouts.ts";
@@ -67,24 +70,45 @@ export interface Unrecorded {
 
 /**
  * The device of an attachment without a record, in its container: under CNI_IFNAME, or, where the container has renamed it, the one whose
- * alias is the name that the configuration has. `configured` is that name, empty where the configuration has none. @throws KernelError
+ * alias is the name that the configuration has. `configured` is that name, empty where the configuration has none; `told` is ADD's result,
+ * where the runtime has it. @throws KernelError
  */
-export function findUnrecorded(container: NetworkStack, ifName: string, configured: string): Unrecorded | undefined {
-  for (const link of listLinks(container)) {
-    if (link.name === ifName) {
-      const formerName = formerNameOf(link, configured);
-      return formerName === "" ? undefined : { link, formerName };
-    }
+export function findUnrecorded(
+  host: NetworkStack,
+  container: NetworkStack,
+  ifName: string,
+  configured: string,
+  told: Result | undefined,
+): Unrecorded | undefined {
+  const named = findLink(container, ifName);
+  if (named?.name === ifName) {
+    const formerName = formerNameOf(host, container, named, configured, told);
+    return formerName === "" ? undefined : { link: named, formerName };
   }
   const renamed = listLinks(container).find((link) => configured !== "" && link.alias === configured);
   return renamed === undefined ? undefined : { link: renamed, formerName: configured };
 }
 
 /** Empty where the link is nothing that was taken from the host. */
-function formerNameOf(link: Link, configured: string): string {
+function formerNameOf(
+  host: NetworkStack,
+  container: NetworkStack,
+  link: Link,
+  configured: string,
+  told: Result | undefined,
+): string {
   if (interfaceNameProblem(link.alias) === undefined) return link.alias;
-  // Hardware whose alias the container has removed.
-  return link.kind === "" && link.permanentMac !== "" && link.alias === "" ? configured : "";
+  // The container may have removed the alias; the host has no device of the name then.
+  if (link.alias !== "" || findLink(host, configured) !== undefined) return "";
+  const isHardware = link.kind === "" && link.permanentMac !== "";
+  return isHardware || isAsTold(container, link, told) ? configured : "";
+}
+
+function isAsTold(container: NetworkStack, link: Link, told: Result | undefined): boolean {
+  if (told === undefined) return false;
+  if (told.interfaces.some((each) => each.name === link.name && each.mac === link.mac)) return true;
+  const given = told.ips.map((ip): Address => ip.address.address);
+  return listAddresses(container, link).some(({ prefix }) => given.some((each) => each.equals(prefix.address)));
 }
 
 /** Gives the host back what is not on record, down, as the reference does: nobody knows how it was. @throws CniError 101; KernelError */
@@ -96,21 +120,22 @@ export function giveBackUnrecorded(host: NetworkStack, container: NetworkStack, 
 }
 
 /**
- * The same where the kernel has put the device on the host by itself, under the container's name for it or as `devN`: only where the
- * configuration names it, so that there is no doubt. Whether there was one. @throws KernelError
+ * The same where the kernel has put the device on the host by itself, under the container's name for it (`isInsideName`) or as `devN`: only
+ * where the configuration names it, so that there is no doubt. Whether there was one. @throws KernelError
  */
-export function adoptUnrecorded(host: NetworkStack, configured: string, ifName: string | undefined): boolean {
+export function adoptUnrecorded(
+  host: NetworkStack,
+  configured: string,
+  isInsideName: (name: string) => boolean,
+): boolean {
   if (configured === "" || findLink(host, configured) !== undefined) return false;
-  const found = listLinks(host).filter((link) => link.alias === configured && isStray(link, ifName));
+  const isStray = ({ up, alias, name }: Link): boolean =>
+    !up && alias === configured && (isInsideName(name) || /^dev[0-9]+$/.test(name));
+  const found = listLinks(host).filter(isStray);
   const link = found.at(0);
   if (link === undefined || found.length > 1) return false;
   changeLink(host, link, { up: false });
   changeLink(host, link, { name: configured });
   changeLink(host, findLinkByIndex(host, link.index) ?? link, { alias: "" });
   return true;
-}
-
-function isStray(link: Link, ifName: string | undefined): boolean {
-  if (link.up) return false;
-  return ifName === undefined || link.name === ifName || /^dev[0-9]+$/.test(link.name);
 }

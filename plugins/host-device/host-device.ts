@@ -145,9 +145,10 @@ function awayWords({ name, attachment, namespacePath }: FormerState): string {
 
 /** The reference suite keeps none: what the kernel says must do. A device that a program drives was never moved. */
 function giveBackWithoutRecord(call: Del<HostDeviceConfig>, records: DeviceRecords, departure: Departure): void {
-  const { config, attachment, host, sandbox, warn } = call;
+  const { config, attachment, host, sandbox, prevResult, warn } = call;
   const container = isProgramDriven(config) ? undefined : sandbox.find();
-  const found = container === undefined ? undefined : findUnrecorded(container, attachment.ifName, config.device);
+  const found =
+    container === undefined ? undefined : findUnrecorded(host, container, attachment.ifName, config.device, prevResult);
   if (container !== undefined && found !== undefined && !isOfAnother(container, found.link, records)) {
     giveBackUnrecorded(host, container, found);
     departure.hasLeft = true;
@@ -157,7 +158,7 @@ function giveBackWithoutRecord(call: Del<HostDeviceConfig>, records: DeviceRecor
     return;
   }
   departure.hasLeft = true;
-  adoptUnrecorded(host, config.device, attachment.ifName);
+  adoptUnrecorded(host, config.device, (name: string): boolean => name === attachment.ifName);
 }
 
 /** Whether the namespace at CNI_NETNS is another container's by now, which has got the device there. */
@@ -215,7 +216,9 @@ function collectDevices(call: Gc<HostDeviceConfig>, collection: Collection): voi
       });
       if (!departure.hasLeft) collection.stuck.push({ containerID: containerId, ifname: ifName });
     }
-    adoptUnrecorded(host, config.device, undefined);
+    // Nobody knows what a dead container called it. While others live the name and an alias of the host's own look the same.
+    const isAnyName = valid.liveKeys().length === 0;
+    adoptUnrecorded(host, config.device, (_name: string): boolean => isAnyName);
   });
   collection.isComplete = true;
 }

@@ -101,6 +101,34 @@ describe.skipIf(reason !== undefined)(
         await ours.add(container);
       });
 
+      test.each([
+        ["alias", ["alias", ""]],
+        ["alias and hardware address", ["alias", "", "address", "02:00:00:00:99:99"]],
+      ])(
+        "added by the reference, and the container has changed its %s: back, and its address is free",
+        async (_, changes) => {
+          await using node = await nodeFor(row);
+          const ours = networkOf(node, engine, "1.1.0", row);
+          const theirs = networkOf(node, reference, "1.1.0", row);
+          const container = await theirs.container("container");
+          await theirs.add(container);
+          await container.sandbox.exec(["ip", "link", "set", "dev", "eth0", ...changes]);
+          await ours.del(container);
+          expect(await node.hasLink("nic0")).toBe(true);
+          expect(await container.sandbox.hasLink("eth0")).toBe(false);
+        },
+      );
+
+      test("an interface of the container's own, called as the device would be, is left to it", async () => {
+        await using node = await nodeFor(row);
+        await node.exec(["ip", "link", "delete", "nic0"]);
+        const ours = networkOf(node, engine, "1.1.0", row);
+        const container = await ours.container("container");
+        await container.sandbox.exec(["ip", "link", "add", "eth0", "type", "bridge"]);
+        await ours.del(container);
+        expect(await container.sandbox.hasLink("eth0")).toBe(true);
+      });
+
       test("added by the reference and its namespace ended: what the kernel has put on the host gets its name back", async () => {
         await using node = await nodeFor(row);
         const ours = networkOf(node, engine, "1.1.0", row);
