@@ -4,7 +4,16 @@ import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { type CniError, invalidConfig } from "../../spec/errors.ts";
 import type { HostDeviceConfig } from "./config.ts";
 import type { FormerState } from "./former-state.ts";
-import { auxiliaryDirectory, interfaceOf, isProgramDriver, isThere, pciDirectory, pciDriver } from "./sysfs.ts";
+import {
+  auxiliaryDirectory,
+  hardwareOf,
+  interfaceOf,
+  isProgramDriver,
+  isThere,
+  pciAddressOf,
+  pciDirectory,
+  pciDriver,
+} from "./sysfs.ts";
 
 /** linux/if.h IFF_LOOPBACK */
 const FLAG_LOOPBACK = 0x8;
@@ -16,6 +25,8 @@ export interface DeviceChoice {
   readonly value: string;
   /** A program drives the device: there is no interface to move. */
   readonly dpdk: boolean;
+  /** Where the configuration or the runtime says it, also beside another key; else empty. */
+  readonly pciAddress: string;
 }
 
 /**
@@ -39,11 +50,11 @@ export function chooseDevice(config: HostDeviceConfig): DeviceChoice | undefined
   }
   // As the reference does: the PCI device decides, even where another key names the interface.
   const dpdk = config.dpdkMode || (pci !== "" && isProgramDriver(pciDriver(pci) ?? ""));
-  if (config.device !== "") return { by: "name", value: config.device, dpdk };
-  if (config.hwaddr !== "") return { by: "hardware address", value: config.hwaddr, dpdk };
-  if (config.kernelpath !== "") return { by: "path", value: config.kernelpath, dpdk };
-  if (pci !== "") return { by: "PCI address", value: pci, dpdk };
-  if (auxiliary !== "") return { by: "auxiliary device", value: auxiliary, dpdk };
+  if (config.device !== "") return { by: "name", value: config.device, dpdk, pciAddress: pci };
+  if (config.hwaddr !== "") return { by: "hardware address", value: config.hwaddr, dpdk, pciAddress: pci };
+  if (config.kernelpath !== "") return { by: "path", value: config.kernelpath, dpdk, pciAddress: pci };
+  if (pci !== "") return { by: "PCI address", value: pci, dpdk, pciAddress: pci };
+  if (auxiliary !== "") return { by: "auxiliary device", value: auxiliary, dpdk, pciAddress: pci };
   return undefined;
 }
 
@@ -75,6 +86,14 @@ function requireDriver(address: string): void {
 /** For messages: `PCI address 0000:65:00.1`. */
 export function choiceWords(choice: DeviceChoice): string {
   return choice.by === "name" ? `"${choice.value}"` : `with ${choice.by} ${choice.value}`;
+}
+
+/** The PCI address of what is meant; empty where it has none, or nobody can tell. @throws KernelError; file errors */
+export function pciAddressOfChosen(host: NetworkStack, choice: DeviceChoice): string {
+  if (choice.pciAddress !== "") return choice.pciAddress;
+  if (choice.by === "path") return pciAddressOf(choice.value.replace(/\/+$/, ""));
+  const link = findChosen(host, choice);
+  return link === undefined ? "" : pciAddressOf(hardwareOf(link.name));
 }
 
 /** The interface on the host that is meant; `undefined` when it is not there. @throws KernelError; file errors */

@@ -29,7 +29,7 @@ import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts"
 import type { ValidAttachment } from "../../spec/network-config.ts";
 import { describeInterface, emptyResult, type IpConfig, type Result } from "../../spec/result.ts";
 import { config, type HostDeviceConfig } from "./config.ts";
-import { chooseDevice, requireChoice } from "./device-choice.ts";
+import { chooseDevice, type DeviceChoice, pciAddressOfChosen, requireChoice } from "./device-choice.ts";
 import type { FormerState } from "./former-state.ts";
 import { adoptUnrecorded, Departure, findUnrecorded, giveBack, giveBackUnrecorded, type Outcome } from "./give-back.ts";
 import { requireAvailable } from "./readiness.ts";
@@ -53,12 +53,13 @@ export function hostDevice(): Plugin {
 
 function add(call: Add<HostDeviceConfig>): Result {
   const choice = requireChoice(call.config);
-  const result = choice.dpdk ? leaveToProgram(call) : connect(call, takeDevice(call, choice));
+  const result = choice.dpdk ? leaveToProgram(call, choice) : connect(call, takeDevice(call, choice));
   return withDns(result, call.config.dns);
 }
 
 /** The addresses are for the program that drives the device; no interface is touched. */
-function leaveToProgram({ config, attachment, delegates, sandbox, undo }: Add<HostDeviceConfig>): Result {
+function leaveToProgram(call: Add<HostDeviceConfig>, choice: DeviceChoice): Result {
+  const { config, attachment, delegates, host, sandbox, undo } = call;
   if (config.probing !== "off") {
     throw invalidConfig("probeAddresses: a program drives the device, and the segment cannot be asked through it");
   }
@@ -66,12 +67,12 @@ function leaveToProgram({ config, attachment, delegates, sandbox, undo }: Add<Ho
   const ips: IpConfig[] = [];
   for (const { address, gateway } of leased.ips) ips.push({ address, gateway, interface: 0 });
   const interfaces = [describeInterface(attachment.ifName, "", 0, sandbox.path)];
-  return { interfaces, ips, routes: leased.routes, dns: leased.dns };
+  return withPciAddress({ interfaces, ips, routes: leased.routes, dns: leased.dns }, pciAddressOfChosen(host, choice));
 }
 
 function connect(call: Add<HostDeviceConfig>, { link, state }: TakenDevice): Result {
   const { config, delegates, sandbox, undo } = call;
-  if (config.ipamType === "") return withPciAddress(bringUpWithoutAddresses(sandbox, link), state);
+  if (config.ipamType === "") return withPciAddress(bringUpWithoutAddresses(sandbox, link), state.pciAddress);
   // The link comes before its addresses, for an IPAM plugin may ask for them through it (dhcp).
   prepareSharedSegment(sandbox.stack, link, config.ipv6);
   const leasing = new Undo();
@@ -90,13 +91,13 @@ function connect(call: Add<HostDeviceConfig>, { link, state }: TakenDevice): Res
   // ours where it was up before it had its addresses.
   if (link.kind !== "") announceAddresses(sandbox.stack, link);
   else if (config.probing !== "off") announceByFrames(sandbox.stack, link, addresses);
-  return withPciAddress(result, state);
+  return withPciAddress(result, state.pciAddress);
 }
 
-function withPciAddress(result: Result, { pciAddress }: FormerState): Result {
+function withPciAddress(result: Result, pciID: string): Result {
   const interfaces = result.interfaces.map((each) => {
     const { name, mac, mtu, sandbox, socketPath } = each;
-    return { name, mac, mtu, sandbox, socketPath, pciID: pciAddress };
+    return { name, mac, mtu, sandbox, socketPath, pciID };
   });
   return { interfaces, ips: result.ips, routes: result.routes, dns: result.dns };
 }

@@ -68,7 +68,7 @@ describe.each(engines)("$name", (engine) => {
       const network = chosenBy(node, engine, { pciBusID: PCI, ipam: fixed({ address: "10.22.0.5/24" }) });
       const container = await network.container("container");
       const result = await network.add(container);
-      expect(result.interfaces).toEqual([{ name: "eth0", sandbox: container.sandbox.path }]);
+      expect(result.interfaces).toEqual([{ name: "eth0", sandbox: container.sandbox.path, pciID: PCI }]);
       expect(result.ips).toEqual([{ address: "10.22.0.5/24", interface: 0 }]);
       await network.check(container);
       expect(await container.sandbox.hasLink("eth0")).toBe(false);
@@ -87,6 +87,24 @@ describe.each(engines)("$name", (engine) => {
     expect(await node.hasLink("nic0")).toBe(true);
     await network.del(container);
   });
+
+  const programs = [
+    { what: "device beside deviceID", config: { device: "nic0" }, runtimeConfig: { deviceID: PCI } },
+    { what: "kernelpath", config: { kernelpath: `/sys/devices/pci0000:64/${PCI}/` } },
+    { what: "hwaddr", config: { hwaddr: "02:00:00:00:23:00" } },
+  ];
+  test.each(programs)(
+    "a program's device by $what: the result tells the PCI address",
+    async ({ config, runtimeConfig }) => {
+      await using node = await nodeWithDevice();
+      await fakeHardware(node, "mlx5_core", "pci");
+      const network = chosenBy(node, engine, { ...config, DPDKMode: true }, runtimeConfig);
+      const container = await network.container("container");
+      const { interfaces } = await network.add(container);
+      expect(interfaces).toEqual([{ name: "eth0", sandbox: container.sandbox.path, pciID: PCI }]);
+      await network.del(container);
+    },
+  );
 
   const refusals = [
     { what: "no device named", config: { device: "" }, code: 7, text: /specify either "device", "hwaddr"/ },
