@@ -269,6 +269,26 @@ describe.each(engines)("$name", (engine) => {
     expect((await stateOf(node)).link).toMatchObject(others);
   });
 
+  test("what the host has on the device stays on the host, and uses it again", async () => {
+    await using node = await nodeWithDevice();
+    const lines = [
+      "link set dev nic0 nomaster",
+      "link set dev cable up",
+      "link add upper link nic0 type macvlan mode bridge",
+      "link set dev upper up",
+      "address add 192.0.4.1/24 dev upper",
+      "route add 198.51.104.0/24 via 192.0.4.9 dev upper",
+    ];
+    await node.exec(["ip", "-batch", "-"], { stdin: `${lines.join("\n")}\n` });
+    const before = await stateOf(node, "upper");
+    const network = deviceNetwork(node, engine);
+    const container = await network.container("container");
+    await network.add(container);
+    await network.del(container);
+    expect(await stateOf(node, "upper")).toEqual(before);
+    expect((await linkOf(node, "upper")).link).toBe("nic0");
+  });
+
   test("an alternative name that is CNI_IFNAME does not stand in the way, and comes back", async () => {
     await using node = await nodeWithDevice();
     await node.exec(["ip", "link", "property", "add", "dev", "nic0", "altname", "eth0"]);
