@@ -1,4 +1,4 @@
-/** probeAddresses: the device's segment is asked before the container has the address. */
+/** The device's segment is asked before the container has an address (probeAddresses), and told when it has. */
 import { describe, expect, test } from "vitest";
 import { Capture } from "../helpers/capture.ts";
 import { engines } from "../helpers/engines.ts";
@@ -34,5 +34,18 @@ describe.each(engines)("$name", (engine) => {
     for (const target of ["192.0.2.50", "2001:db8:ffff::50"]) await expectAnswer(outside, target);
     await network.check(container);
     await network.del(container);
+  });
+
+  test("a virtual device's addresses are announced twice: as it comes up, and when ADD is done", async () => {
+    await using node = await TestNode.create();
+    const { namespace: outside } = await node.outside();
+    const ipam = fixed({ address: "192.0.2.50/24" }, { address: "2001:db8:ffff::50/64" });
+    const network = new TestNetwork(node, "1.1.0", [
+      { suite: engine, config: { type: "host-device", device: "uplink", ipam } },
+    ]);
+    const capture = await Capture.start(node, outside, "eth0", "arp or icmp6", true);
+    await network.add(await network.container("container"));
+    await capture.waitFor(/(who-has 192\.0\.2\.50 [^\n]*tell 192\.0\.2\.50.*){2}/s);
+    await capture.waitFor(/(advertisement, tgt is 2001:db8:ffff::50.*){2}/s);
   });
 });
