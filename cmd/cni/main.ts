@@ -20,7 +20,7 @@ import { newestVersion, versionsSince } from "../../spec/versions.ts";
 import { cnitool } from "../cnitool/cnitool.ts";
 import { pluginNames, toolNames } from "./names.ts";
 import { findOwnPlugin } from "./plugins.ts";
-import { version } from "./version.ts";
+import { referenceVersion, version } from "./version.ts";
 
 /** Below the two minutes after which runtimes give up, so that a failing ADD can still take back its work. */
 const DEADLINE_SECONDS = 100;
@@ -99,13 +99,16 @@ function finish(outcome: Outcome): number {
   return outcome.status;
 }
 
-/** What a plugin says when it is run by hand, and what nerdctl reads its version from. */
+/**
+ * What a plugin says when it is run by hand. nerdctl reads the version, and below the reference's 1.7.1 asks the firewall for less
+ * than it can do; so the reference's stands first, and ours is what semantic versioning calls build metadata.
+ */
 function about(name: string): Outcome {
   const protocols = versionsSince(findOwnPlugin(name)?.since ?? "").join(", ");
   return {
     status: 0,
     stdout: "",
-    stderr: `CNI ${name} plugin v${version}\nCNI protocol versions supported: ${protocols}\n`,
+    stderr: `CNI ${name} plugin v${referenceVersion}+ferrule.${version}\nCNI protocol versions supported: ${protocols}\n`,
   };
 }
 
