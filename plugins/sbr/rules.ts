@@ -32,7 +32,15 @@ export function listSourceRules(stack: NetworkStack): SourceRule[] {
   return found;
 }
 
-/** Leads the address to the table; its place among the rules is the kernel's choice. Idempotent. @throws KernelError */
+/** Whether the rule leads that address to that table. */
+export function isSameWay(each: SourceRule, address: Address, table: number): boolean {
+  return each.table === table && each.address.equals(address);
+}
+
+/**
+ * Leads the address to the table by a rule of our own, be there one of others or not: it is what DEL goes by. Its place among the
+ * rules is the kernel's choice. Idempotent. @throws KernelError
+ */
 export function ensureSourceRule(
   stack: NetworkStack,
   have: readonly SourceRule[],
@@ -40,7 +48,7 @@ export function ensureSourceRule(
   table: number,
   undo: Undo,
 ): void {
-  if (have.some((each) => each.table === table && each.address.equals(address))) return;
+  if (have.some((each) => each.rule.protocol === sbrProtocol && isSameWay(each, address, table))) return;
   const source = Prefix.host(address);
   const spec = { family: address.family, table, source, protocol: sbrProtocol };
   undo.push(`delete the rule from ${address.toString()}`, () => {

@@ -37,7 +37,14 @@ import {
   putIntoMain,
   routesInMain,
 } from "./interface-routes.ts";
-import { deleteSourceRule, ensureSourceRule, listSourceRules, type SourceRule, sbrProtocol } from "./rules.ts";
+import {
+  deleteSourceRule,
+  ensureSourceRule,
+  isSameWay,
+  listSourceRules,
+  type SourceRule,
+  sbrProtocol,
+} from "./rules.ts";
 import { addressesOf, familiesOf, type Group, groupsOf, isOfUse, type Source, sourcesOf } from "./sources.ts";
 
 /** As in the reference: below are tables that people number by hand. */
@@ -111,7 +118,7 @@ function hintFor(route: Route, sources: readonly Source[]): Address | undefined 
   return sources.find((source) => route.destination.contains(source.prefix.address))?.prefix.address;
 }
 
-/** The table that an earlier ADD chose, or else one that nobody uses. */
+/** The table that an earlier ADD chose, ours or the reference's; or else one that nobody uses. */
 function tableOf(
   stack: NetworkStack,
   link: Link,
@@ -119,12 +126,18 @@ function tableOf(
   rules: readonly SourceRule[],
   used: ReadonlySet<number>,
 ): number {
-  for (const { address, table } of rules) {
+  for (const { address, table, rule } of rules) {
     if (!group.sources.some((source) => source.prefix.address.equals(address))) continue;
     const routes = listRoutes(stack, { table });
-    if (routes.every((route) => isOver(route, link))) return table;
+    // An empty one that somebody else leads to is about to be filled by him.
+    if (routes.length === 0 ? rule.protocol === sbrProtocol : isAllOver(routes, link)) return table;
   }
   return freeTable(used, FIRST_TABLE);
+}
+
+/** Whether a table is the interface's: it has routes, and none over others. */
+function isAllOver(routes: readonly Route[], link: Link): boolean {
+  return routes.length > 0 && routes.every((route) => isOver(route, link));
 }
 
 function isOver(route: Route, link: Link): boolean {
@@ -197,8 +210,10 @@ function remove(
     for (const { rule, table } of rules) if (rule.protocol === sbrProtocol) tables.add(table);
     giveBack(stack, link, listOf(tables));
   }
-  // Last: a DEL that ends here finds the tables again.
-  for (const rule of rules) deleteSourceRule(stack, rule);
+  // Last, and ours after others': a DEL that ends here finds the tables again.
+  const ours = rules.filter(({ rule }) => rule.protocol === sbrProtocol);
+  for (const each of rules) if (!ours.includes(each)) deleteSourceRule(stack, each);
+  for (const each of ours) deleteSourceRule(stack, each);
 }
 
 function listOf(tables: ReadonlySet<number>): number[] {
@@ -208,8 +223,8 @@ function listOf(tables: ReadonlySet<number>): number[] {
 }
 
 /**
- * The rules of the interface: those from its addresses, as the reference has it, and of our own also those from addresses that it had
- * and has no more.
+ * The rules of the interface: our own, also those from addresses that it had and has no more; and the reference's from its addresses,
+ * which lead to a table of the interface's alone. Any other rule was there before ADD.
  */
 function ownRules(
   stack: NetworkStack,
@@ -228,16 +243,22 @@ function ownRules(
     if (!elsewhere.some((other) => other.equals(ip.address.address))) here.push(ip.address.address);
   }
   const routes = listRoutes(stack);
-  return listSourceRules(stack).filter(({ address, table, rule }: SourceRule): boolean => {
+  const rules = listSourceRules(stack);
+  return rules.filter(({ address, table, rule }: SourceRule): boolean => {
     if (onlyTable !== undefined && table !== onlyTable) return false;
+    const isHere = here.some((each) => each.equals(address));
     const inTable = routes.filter((route) => route.table === table);
+    if (rule.protocol !== sbrProtocol) {
+      if (!isHere) return false;
+      return onlyTable === undefined
+        ? link !== undefined && isAllOver(inTable, link)
+        : !rules.some((each) => each.rule.protocol === sbrProtocol && isSameWay(each, address, table));
+    }
     const isItsTable =
       onlyTable !== undefined ||
       inTable.length === 0 ||
       (link !== undefined && inTable.some((route) => isOver(route, link)));
-    if (!isItsTable) return false;
-    if (here.some((each) => each.equals(address))) return true;
-    return rule.protocol === sbrProtocol && !elsewhere.some((each) => each.equals(address));
+    return isItsTable && (isHere || !elsewhere.some((each) => each.equals(address)));
   });
 }
 

@@ -67,8 +67,21 @@ describe.skipIf(reason !== undefined)(
         const rules = await rulesOf(sandbox);
         const tables = [await tableOf(sandbox, 100), await tableOf(sandbox, 101)];
         (await callSbr(node, engine, "ADD", sandbox)).expectSuccess();
-        expect((await rulesOf(sandbox)).filter((rule) => rules.includes(rule))).toEqual(rules);
+        const all = new Set(await rulesOf(sandbox));
+        expect([...all].filter((rule) => rules.includes(rule))).toEqual(rules);
         for (const line of tables[0] ?? []) expect(await tableOf(sandbox, 100)).toContain(line);
+      });
+
+      test("ADD by the reference, ADD and DEL by us: no rule is left, and every route is in the main table again", async () => {
+        await using node = await TestNode.create();
+        const sandbox = await routedSandbox(node, ["route add 10.9.0.0/16 via 10.1.0.9"]);
+        const before = (await tableOf(sandbox, "main")).filter((line) => line.includes("net1"));
+        (await callSbr(node, reference, "ADD", sandbox)).expectSuccess();
+        (await callSbr(node, engine, "ADD", sandbox)).expectSuccess();
+        (await callSbr(node, engine, "DEL", sandbox)).expectSuccess();
+        expect(await rulesOf(sandbox)).toEqual([]);
+        const main = (await tableOf(sandbox, "main")).filter((line) => line.includes("net1"));
+        for (const line of before) expect(main).toContain(line);
       });
     });
   },

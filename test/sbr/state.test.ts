@@ -159,6 +159,33 @@ describe.each(engines)("$name", (suite) => {
     (await callSbr(node, suite, "CHECK", sandbox, { table: 5000 })).expectError(102, /10\.1\.0\.5 to table 5000/);
   });
 
+  test.each([
+    ["a table that is still empty", []],
+    ["a table that others use", ["route add default via 10.0.0.1 dev eth0 table 77"]],
+  ])("somebody else's rule from the address to %s stays, and so does the table", async (_, routes) => {
+    await using node = await TestNode.create();
+    const sandbox = await routedSandbox(node, [...routes, "rule add from 10.1.0.5 lookup 77"]);
+    const before = await snapshot(node, { sandboxes: [sandbox] });
+    const table = await tableOf(sandbox, 77);
+    (await callSbr(node, suite, "ADD", sandbox)).expectSuccess();
+    expect(await rulesOf(sandbox)).toEqual(["10.1.0.5 100", "10.1.0.5 77", "2001:db8:1::5 100"]);
+    expect(await tableOf(sandbox, 77)).toEqual(table);
+    (await callSbr(node, suite, "CHECK", sandbox)).expectSuccess();
+    (await callSbr(node, suite, "DEL", sandbox)).expectSuccess();
+    expectSame(await snapshot(node, { sandboxes: [sandbox] }), before);
+    (await callSbr(node, suite, "DEL", sandbox)).expectSuccess();
+    expectSame(await snapshot(node, { sandboxes: [sandbox] }), before, "the second DEL changes nothing");
+  });
+
+  test("with `table`, somebody else's rule to the same one stays", async () => {
+    await using node = await TestNode.create();
+    const sandbox = await routedSandbox(node, ["rule add from 10.1.0.5 lookup 5000"]);
+    const before = await snapshot(node, { sandboxes: [sandbox] });
+    (await callSbr(node, suite, "ADD", sandbox, { table: 5000 })).expectSuccess();
+    (await callSbr(node, suite, "DEL", sandbox, { table: 5000 })).expectSuccess();
+    expectSame(await snapshot(node, { sandboxes: [sandbox] }), before);
+  });
+
   test("DEL removes the rules of addresses that the interface has no more (the reference leaks them)", async () => {
     await using node = await TestNode.create();
     const sandbox = await routedSandbox(node, ["rule add from 192.0.2.1 lookup 77"]);
