@@ -9,10 +9,11 @@ import { NFGENMSG_BYTES, netfilterMessage } from "../netlink/netfilter.ts";
 import type { Message, NetlinkSocket } from "../netlink/socket.ts";
 import { unlessAbsent } from "./absence.ts";
 import { appendKey, type Element, element } from "./element.ts";
-import { dataAttributes, elementAttributes, elementListAttributes, nftMessage } from "./messages.ts";
+import { dataAttributes, elementAttributes, elementListAttributes, nftMessage, verdictAttributes } from "./messages.ts";
 import { setPath } from "./set.ts";
 import { familyNumber, type Table } from "./table.ts";
 import { OWN_TYPE, userdataComment, userdataEntry } from "./userdata.ts";
+import { type Verdict, verdictOf } from "./verdict.ts";
 
 const HEADER_BYTES = 4;
 const USERDATA = 6; // NFTA_SET_ELEM_USERDATA
@@ -35,6 +36,14 @@ export class ListedElement {
   /** What a map holds for the key; `undefined` in sets and verdict maps. */
   get data(): Uint8Array | undefined {
     return this.attributes.get(elementAttributes.data)?.get(dataAttributes.value);
+  }
+
+  /** What a verdict map decides for the key; `undefined` in other sets and maps, and for verdicts that this package does not make. */
+  get verdict(): Verdict | undefined {
+    const found = this.attributes.get(elementAttributes.data)?.get(dataAttributes.verdict);
+    return found === undefined
+      ? undefined
+      : verdictOf(found.get(verdictAttributes.code) ?? 0, found.get(verdictAttributes.chain));
   }
 
   get comment(): string | undefined {

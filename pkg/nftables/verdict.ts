@@ -25,3 +25,11 @@ export function verdictCode(verdict: Verdict): number {
       return -5;
   }
 }
+
+const kinds = ["accept", "drop", "return", "jump", "goto"] as const;
+
+/** The verdict of a code as the kernel sends it, unsigned; `undefined` for one of no kind above. */
+export function verdictOf(code: number, chain: string | undefined): Verdict | undefined {
+  for (const kind of kinds) if (verdictCode({ kind, chain }) === (code | 0)) return { kind, chain };
+  return undefined;
+}

@@ -93,11 +93,15 @@ export function decodeRecord(own: Uint8Array | undefined): OwnerRecord {
   };
 }
 
-/** An address's element, with its owner as comment. `mark` are the bits that its packets get; 0 for none. */
+/** What becomes of an address's packets. `mark` are the bits that they get; 0 for none. */
+export function verdictFor(mark: number): Verdict {
+  return mark === 0 ? { kind: "accept", chain: undefined } : { kind: "goto", chain: markingName(mark) };
+}
+
+/** An address's element, with its owner as comment. */
 export function addressElement(address: Address, tag: string, mark: number): Placed {
-  const verdict: Verdict =
-    mark === 0 ? { kind: "accept", chain: undefined } : { kind: "goto", chain: markingName(mark) };
-  return { set: accepted(address.family), element: verdictMapping([addressDatum(address)], verdict, { comment: tag }) };
+  const own = verdictMapping([addressDatum(address)], verdictFor(mark), { comment: tag });
+  return { set: accepted(address.family), element: own };
 }
 
 /** An address's element by its key. */

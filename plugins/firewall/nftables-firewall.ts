@@ -9,6 +9,7 @@ import { isOvertaken, OVERTAKEN_TRIES } from "../../pkg/nftables/overtaken.ts";
 import { generation, listRules } from "../../pkg/nftables/ruleset.ts";
 import type { Table } from "../../pkg/nftables/table.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
+import { verdictText } from "../../pkg/nftables/verdict.ts";
 import { keyOfTag } from "../../pkg/skel/attachment.ts";
 import { drift } from "../../spec/errors.ts";
 import {
@@ -21,6 +22,7 @@ import {
   type Placed,
   portElement,
   togetherElement,
+  verdictFor,
 } from "./entries.ts";
 import { releaseBridges, releasePort } from "./removal.ts";
 import {
@@ -51,7 +53,8 @@ export function ensureInNftables(host: NetworkStack, wanted: Wanted): void {
   for (let tries = 1; ; tries++) {
     try {
       // The usual case: everything is there, and nothing is in the way.
-      if (tries % 2 === 1) addNew(socket, new Transaction(), wanted).commit(socket);
+      if (tries % 2 === 1 && lostRules(socket, wanted) === undefined)
+        addNew(socket, new Transaction(), wanted).commit(socket);
       else rebuild(socket, wanted);
       return;
     } catch (error) {
@@ -125,15 +128,37 @@ function rebuild(socket: NetlinkSocket, wanted: Wanted): void {
   change.addTable(table, tableComment);
   for (const set of standingSets()) change.addSet(table, set);
   change.addChain(table, regularChain(ADMIN, "yours: what comes before the containers' rules"));
-  buildChains(socket, change, table, standingChains());
-  if (wanted.mark !== 0) buildChains(socket, change, table, [markingChain(wanted.mark)]);
-  if (wanted.ingress?.policy === "isolated" && wanted.ingress.port !== "") {
-    change.addTable(bridgeTable, bridgeTableComment).addSet(bridgeTable, apartSet);
-    buildChains(socket, change, bridgeTable, [bridgeChain()]);
+  for (const { of, chains } of chainsFor(wanted)) {
+    if (of.family === bridgeTable.family)
+      change.addTable(bridgeTable, bridgeTableComment).addSet(bridgeTable, apartSet);
+    buildChains(socket, change, of, chains);
   }
   for (const each of obstacles(socket, wanted)) change.deleteElements(table, each.set, [each.element]);
   releaseFormerPlace(socket, change, wanted);
   addNew(socket, change, wanted).commit(socket, current);
+}
+
+/** Chains of one table. */
+interface TableChains {
+  readonly of: Table;
+  readonly chains: readonly StandingChain[];
+}
+
+/** The chains that an attachment relies on. */
+function chainsFor({ mark, ingress }: Wanted): TableChains[] {
+  const chains = mark === 0 ? standingChains() : [...standingChains(), markingChain(mark)];
+  const found: TableChains[] = [{ of: table, chains }];
+  if (ingress?.policy === "isolated" && ingress.port !== "") found.push({ of: bridgeTable, chains: [bridgeChain()] });
+  return found;
+}
+
+/** One of these chains that is not there, or that somebody has flushed: its path. */
+function lostRules(socket: NetlinkSocket, wanted: Wanted): string | undefined {
+  for (const { of, chains } of chainsFor(wanted)) {
+    const lost = chains.find(({ chain, rules }) => listRules(socket, of, chain.name).length < rules.length);
+    if (lost !== undefined) return `${lost.chain.name} of table ${of.family} ${of.name}`;
+  }
+  return undefined;
 }
 
 /** Declares the chains, which changes nothing where they are, and fills those that have lost rules. */
@@ -189,25 +214,23 @@ export function verifyInNftables(host: NetworkStack, wanted: Wanted): void {
     const found = findElement(socket, table, key.set, key.element);
     const what = `address ${address.toString()} of ${attachment.toString()}`;
     if (found === undefined) throw drift(`${what} is missing in ${key.set} of table inet ${table.name}`);
-    if (keyOfTag(found.comment ?? "") === attachment.key) continue;
-    throw drift(`${what} is another's in ${key.set} of table inet ${table.name}: ${found.comment ?? ""}`);
+    if (keyOfTag(found.comment ?? "") !== attachment.key) {
+      throw drift(`${what} is another's in ${key.set} of table inet ${table.name}: ${found.comment ?? ""}`);
+    }
+    const verdict = verdictText(verdictFor(mark));
+    if (found.verdict !== undefined && verdictText(found.verdict) === verdict) continue;
+    throw drift(
+      `${what} leads to another verdict than "${verdict}" in ${key.set} of table inet ${table.name}`,
+      "acceptMark has changed since ADD: another ADD of the same container sets it",
+    );
   }
   const sought = ownerKey(attachment);
   if (findElement(socket, table, sought.set, sought.element) === undefined) {
     throw drift(`${attachment.toString()} is missing in ${sought.set} of table inet ${table.name}`);
   }
-  verifyChains(socket, table, mark === 0 ? standingChains() : [...standingChains(), markingChain(mark)]);
   if (ingress !== undefined) verifyPolicy(socket, ingress);
-}
-
-function verifyChains(socket: NetlinkSocket, of: Table, chains: readonly StandingChain[]): void {
-  for (const { chain, rules } of chains) {
-    if (listRules(socket, of, chain.name).length >= rules.length) continue;
-    throw drift(
-      `chain ${chain.name} of table ${of.family} ${of.name} has lost rules`,
-      "another ADD of the same container builds the tables again",
-    );
-  }
+  const lost = lostRules(socket, wanted);
+  if (lost !== undefined) throw drift(`chain ${lost} has lost rules`, "the next ADD of any container builds it again");
 }
 
 function verifyPolicy(socket: NetlinkSocket, { bridge, port, policy }: Ingress): void {
@@ -225,5 +248,4 @@ function verifyPolicy(socket: NetlinkSocket, { bridge, port, policy }: Ingress):
       "another ADD on this bridge sets its policy again",
     );
   }
-  if (isolated && port !== "") verifyChains(socket, bridgeTable, [bridgeChain()]);
 }

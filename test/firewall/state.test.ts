@@ -192,6 +192,38 @@ describe.each(engines)("$name", (engine) => {
   });
 
   test.each([
+    ["the chains' rules", "flush chain inet ferrule_firewall forward; flush chain inet ferrule_firewall isolation"],
+    ["the bridges' rules", "flush chain bridge ferrule_firewall forward"],
+  ])("what a flush took of %s is back for all with the next ADD of another container", async (_, flush) => {
+    await using node = await TestNode.create();
+    const options = { backend: "nftables", ingressPolicy: "isolated" };
+    (await call(node, "ADD", "one", alone(0, options))).expectSuccess();
+    await node.exec(["nft", flush]);
+    (await call(node, "CHECK", "one", alone(0, options))).expectError(102, /has lost rules/);
+    (await call(node, "ADD", "two", alone(1, options))).expectSuccess();
+    (await call(node, "CHECK", "one", alone(0, options))).expectSuccess();
+    (await call(node, "CHECK", "two", alone(1, options))).expectSuccess();
+  });
+
+  test("CHECK notices a mark that the packets do not get", async () => {
+    await using node = await TestNode.create();
+    const marking = { backend: "nftables", acceptMark: 65536 };
+    (await call(node, "ADD", "c", alone(0, { backend: "nftables" }))).expectSuccess();
+    (await call(node, "CHECK", "c", alone(0, marking))).expectError(
+      102,
+      /another verdict than "goto accept_with_65536"/,
+    );
+    (await call(node, "ADD", "c", alone(0, marking))).expectSuccess();
+    (await call(node, "CHECK", "c", alone(0, marking))).expectSuccess();
+    const other = { ...marking, acceptMark: 131072 };
+    (await call(node, "CHECK", "c", alone(0, other))).expectError(102, /another verdict/);
+    (await call(node, "CHECK", "c", alone(0, { backend: "nftables" }))).expectError(
+      102,
+      /another verdict than "accept"/,
+    );
+  });
+
+  test.each([
     ["-F", "FORWARD"],
     ["-F", "CNI-FORWARD"],
     ["-F", "CNI-ISOLATION-STAGE-1"],
