@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { toHex } from "../codec/hex.ts";
-import { type Call, decodeMessage, encodeCall, firstFlag, firstText, messageLength, ProtocolError } from "./message.ts";
+import {
+  type Call,
+  decodeMessage,
+  encodeCall,
+  firstFlag,
+  firstText,
+  firstTexts,
+  messageLength,
+  ProtocolError,
+} from "./message.ts";
 
 function bytes(hex: string): Uint8Array {
   return new Uint8Array((hex.replaceAll(/\s/g, "").match(/../g) ?? []).map((each) => parseInt(each, 16)));
@@ -62,6 +71,14 @@ describe("decodeMessage()", () => {
     ["00000000", false],
   ])("a boolean %s is %s", (body, flag) => {
     expect(firstFlag({ type: 2, replySerial: 1, errorName: "", signature: "b", body: bytes(body) })).toBe(flag);
+  });
+
+  test("a list of strings is read with what pads it, and an empty one", () => {
+    const list = (body: string) =>
+      firstTexts({ type: 2, replySerial: 1, errorName: "", signature: "as", body: bytes(body) });
+    expect(list("12000000 02000000 6162 00 00 05000000 63646566 67 00")).toEqual(["ab", "cdefg"]);
+    expect(list("00000000")).toEqual([]);
+    expect(firstTexts(decodeMessage(bytes(isOwned)))).toEqual([]);
   });
 
   test("what is no D-Bus message, or cut off, is an error", () => {

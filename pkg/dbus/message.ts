@@ -132,6 +132,17 @@ export function firstText(message: Message): string {
   return message.signature.startsWith("s") ? new Reader(message.body, 0).text() : "";
 }
 
+/** The answer's first value when that is a list of strings, else none. */
+export function firstTexts(message: Message): string[] {
+  const found: string[] = [];
+  if (!message.signature.startsWith("as")) return found;
+  const reader = new Reader(message.body, 0);
+  const bytes = reader.u32();
+  const end = reader.at + bytes;
+  while (reader.at < end) found.push(reader.text());
+  return found;
+}
+
 /** The answer's first value when that is a boolean. */
 export function firstFlag(message: Message): boolean | undefined {
   return message.signature.startsWith("b") ? new Reader(message.body, 0).u32() !== 0 : undefined;

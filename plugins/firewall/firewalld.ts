@@ -3,7 +3,7 @@
  * reloads. Source: firewalld.dbus(5).
  */
 import { Bus, DbusError } from "../../pkg/dbus/bus.ts";
-import { firstFlag, firstText, type Message } from "../../pkg/dbus/message.ts";
+import { firstFlag, firstText, firstTexts, type Message } from "../../pkg/dbus/message.ts";
 import type { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { Interrupted } from "../../pkg/linux/termination.ts";
@@ -106,6 +106,16 @@ export class Firewalld {
       if (reasonOf(error).includes("INVALID_ZONE")) return false;
       if (error instanceof Interrupted) throw error;
       throw failure(`failed to find the address ${source} in ${zone} zone`, error);
+    }
+  }
+
+  /** All that the zone has, as it was added: `10.1.0.2/32`. @throws CniError 5 */
+  sources(zone: string): string[] {
+    try {
+      return firstTexts(this.call("getSources", [zone]));
+    } catch (error) {
+      if (error instanceof Interrupted) throw error;
+      throw failure(`failed to list the addresses in ${zone} zone`, error);
     }
   }
 

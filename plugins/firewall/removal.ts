@@ -12,6 +12,7 @@ import {
 } from "../../pkg/nftables/elements.ts";
 import { isOvertaken, OVERTAKEN_TRIES } from "../../pkg/nftables/overtaken.ts";
 import { generation, listRules, tableExists } from "../../pkg/nftables/ruleset.ts";
+import { nftablesPresent } from "../../pkg/nftables/support.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { userdataComment } from "../../pkg/nftables/userdata.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
@@ -27,11 +28,11 @@ export interface Freed {
   readonly zone: string;
 }
 
-/** Removes the attachment's entries and tells which addresses were its own. Absence is success. @throws KernelError */
-export function removeEntries(host: NetworkStack, attachment: Attachment): Freed[] {
+/** Removes the attachment's entries. Absence is success. @throws KernelError */
+export function removeEntries(host: NetworkStack, attachment: Attachment): void {
   const socket = host.netfilter;
   const sought = ownerKey(attachment);
-  return removeOwners(
+  removeOwners(
     socket,
     (tag: string): boolean => keyOfTag(tag) === attachment.key,
     (): ListedElement[] => {
@@ -41,19 +42,38 @@ export function removeEntries(host: NetworkStack, attachment: Attachment): Freed
   );
 }
 
-/** Removes the entries of stale attachments and tells which addresses were theirs. @throws KernelError */
-export function collectEntries(host: NetworkStack, isStale: IsGone): Freed[] {
-  const socket = host.netfilter;
-  return removeOwners(
-    socket,
-    isStale,
-    (): ListedElement[] =>
-      scanElements(socket, table, OWNERS, (userdata) => isStale(userdataComment(userdata) ?? "")) ?? [],
-  );
+/** Removes the entries of stale attachments. @throws KernelError */
+export function collectEntries(host: NetworkStack, isStale: IsGone): void {
+  removeOwners(host.netfilter, isStale, (): ListedElement[] => ownersThat(host.netfilter, isStale));
 }
 
-/** The addresses that the attachment has now. */
+function ownersThat(socket: NetlinkSocket, test: (tag: string) => boolean): ListedElement[] {
+  return scanElements(socket, table, OWNERS, (userdata) => test(userdataComment(userdata) ?? "")) ?? [];
+}
+
+/** The addresses that stale attachments still have. @throws KernelError */
+export function staleEntries(host: NetworkStack, isStale: IsGone): Freed[] {
+  return addressesOf(host.netfilter, ownersThat(host.netfilter, isStale), isStale);
+}
+
+/** An address that a record says is in a zone of firewalld, and whose record. */
+export interface Zoned extends Freed {
+  readonly tag: string;
+}
+
+/** As the records have it: an address may be somebody else's by now, and of more than some six a record has not all. @throws KernelError */
+export function zonedEntries(host: NetworkStack): Zoned[] {
+  const found: Zoned[] = [];
+  for (const owner of listElements(host.netfilter, table, OWNERS) ?? []) {
+    const { zone, addresses } = decodeRecord(owner.own);
+    if (zone !== "") for (const address of addresses) found.push({ address, zone, tag: owner.comment ?? "" });
+  }
+  return found;
+}
+
+/** The addresses that the attachment has now. @throws KernelError */
 export function formerEntries(host: NetworkStack, attachment: Attachment): Freed[] {
+  if (!nftablesPresent(host)) return [];
   const sought = ownerKey(attachment);
   const owner = findElement(host.netfilter, table, sought.set, sought.element);
   const isOwn = (tag: string): boolean => keyOfTag(tag) === attachment.key;
@@ -66,16 +86,16 @@ export function holderOf(host: NetworkStack, address: Address): string | undefin
   return findElement(host.netfilter, table, key.set, key.element)?.comment;
 }
 
-function removeOwners(socket: NetlinkSocket, isGone: IsGone, find: () => ListedElement[]): Freed[] {
+function removeOwners(socket: NetlinkSocket, isGone: IsGone, find: () => ListedElement[]): void {
   for (let tries = 1; ; tries++) {
     try {
       const current = generation(socket);
       const owners = find();
-      if (owners.length === 0) return [];
+      if (owners.length === 0) return;
       const freed = addressesOf(socket, owners, isGone);
       if (othersStay(socket, isGone)) deleteEntries(socket, current, owners, freed, isGone);
       else deleteAll(socket, current, owners, freed, isGone);
-      return freed;
+      return;
     } catch (error) {
       if (tries === OVERTAKEN_TRIES || !isOvertaken(error)) throw error;
     }

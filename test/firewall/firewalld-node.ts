@@ -70,6 +70,11 @@ export class FirewalldNode {
     this.daemon = undefined;
   }
 
+  /** Lets firewalld hang, and go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    if (this.daemon !== undefined) process.kill(this.daemon.pid, signal);
+  }
+
   /** What firewall-cmd prints. */
   async command(...words: readonly string[]): Promise<string> {
     return (await this.lab.node.exec(["firewall-cmd", ...words])).trim();

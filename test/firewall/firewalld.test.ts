@@ -59,6 +59,41 @@ describe.each(suites)("$name", (engine) => {
     expect(await firewalld.sources()).toHaveLength(2);
   });
 
+  test("what a reload forgot of other containers is told again by the next ADD, and by GC", async () => {
+    await using firewalld = await FirewalldNode.create(engine);
+    const { lab } = firewalld;
+    const [home, trusted] = [lab.network({ firewalldZone: "home" }), lab.network()];
+    const one = await lab.attach(home, "one");
+    const two = await trusted.container("two");
+    await trusted.add(two, FIREWALL);
+    await firewalld.command("--reload");
+    expect(await firewalld.sources("home")).toEqual([]);
+    (await trusted.addOne(FIREWALL, two)).expectSuccess();
+    await home.check(one);
+    expect(await firewalld.sources()).toHaveLength(2);
+    await firewalld.command("--reload");
+    const valid = [one, two].map(({ containerId }) => ({ containerID: containerId, ifname: "eth0" }));
+    (await home.call(FIREWALL, "GC", undefined, { "cni.dev/valid-attachments": valid })).expectSuccess();
+    await home.check(one);
+    await trusted.checkOne(FIREWALL, two);
+    expect(await firewalld.sources()).toHaveLength(2);
+  });
+
+  test("an address that DEL could not take out of its zone, for firewalld hung, leaves it with the next DEL", async () => {
+    await using firewalld = await FirewalldNode.create(engine);
+    const { lab } = firewalld;
+    const network = lab.network();
+    const container = await lab.attach(network, "container");
+    const call = { containerId: "container", netns: "", ifName: "eth0", env: { FERRULE_DEADLINE: "2" } };
+    firewalld.signal("SIGSTOP");
+    const failed = await callPlugin(lab.node, engine, "firewall", "DEL", bare, call);
+    firewalld.signal("SIGCONT");
+    expect(failed.status).toBe(1);
+    (await callPlugin(lab.node, engine, "firewall", "DEL", bare, { ...call, env: {} })).expectSuccess();
+    expect(await firewalld.sources()).toEqual([]);
+    (await network.checkOne(FIREWALL, container)).expectError(102);
+  });
+
   test("DEL without prevResult and namespace, and GC, take addresses out of the zone they are in", async () => {
     await using firewalld = await FirewalldNode.create(engine);
     const { lab } = firewalld;
