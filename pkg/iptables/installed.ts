@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { Family } from "../ip/address.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
-import { chainExists } from "../nftables/ruleset.ts";
+import { chainExists, listRules } from "../nftables/ruleset.ts";
 import { nftablesPresent } from "../nftables/support.ts";
 import type { Table } from "../nftables/table.ts";
 import { Iptables } from "./iptables.ts";
@@ -14,17 +14,55 @@ export function nftTable(family: Family, table: string): Table {
   return { family: family === 4 ? "ip" : "ip6", name: table };
 }
 
-/** Every iptables whose table has the chain. Programs run only where the older variant's table is in use. */
-export function iptablesWithChain(host: NetworkStack, family: Family, table: string, chain: string): Iptables[] {
+/** What a rule of the nft variant holds besides numbers: `words` has its comment, `bytes` what it compares with, among others. */
+export interface RuleContent {
+  readonly words: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Every iptables whose table has the chain. Programs run only where the older variant's table is in use. Where the nft variant's rules
+ * outlived its programs, `concerns` is asked of each rule of the chain, and only one that does makes it an error.
+ * @throws CniError 5 that says what to install
+ */
+export function iptablesWithChain(
+  host: NetworkStack,
+  family: Family,
+  table: string,
+  chain: string,
+  concerns: (rule: RuleContent) => boolean,
+): Iptables[] {
   const found: Iptables[] = [];
   if (nftablesPresent(host) && chainExists(host.netfilter, nftTable(family, table), chain)) {
-    found.push(Iptables.ofVariant(family, "nft") ?? Iptables.require(family));
+    const nft = Iptables.ofVariant(family, "nft");
+    if (nft !== undefined) found.push(nft);
+    else if (contentsOf(host, family, table, chain).some((rule) => concerns(rule)))
+      throw rulesWithoutPrograms(family, chain);
   }
   if (legacyTables(family).includes(table)) {
     const legacy = Iptables.ofVariant(family, "legacy");
     if (legacy !== undefined && hasChain(legacy.read(table), chain)) found.push(legacy);
   }
   return found;
+}
+
+function contentsOf(host: NetworkStack, family: Family, table: string, chain: string): RuleContent[] {
+  const contents: RuleContent[] = [];
+  for (const { comment, expressions } of listRules(host.netfilter, nftTable(family, table), chain)) {
+    // A comment is of the kernel's userdata, or of a match, as iptables' version has it.
+    const words = `${comment ?? ""} ${new TextDecoder().decode(expressions)}`;
+    contents.push({ words, bytes: expressions });
+  }
+  return contents;
+}
+
+function rulesWithoutPrograms(family: Family, chain: string): CniError {
+  const name = family === 4 ? "iptables" : "ip6tables";
+  return new CniError(
+    ErrorCode.Io,
+    `chain ${chain} has rules to be removed, and no ${name} that keeps its rules in nf_tables is installed`,
+    'install iptables (Debian, Fedora, Alpine: package "iptables"), and repeat the call',
+  );
 }
 
 /** The tables that the older variant has loaded in this namespace. */
@@ -47,14 +85,15 @@ export function removeChain(
   chain: string,
   seen: (saved: readonly string[]) => void = (_saved: readonly string[]): void => {},
 ): void {
-  const installed = iptablesWithChain(host, family, table, chain);
+  const own = (): boolean => true;
+  const installed = iptablesWithChain(host, family, table, chain, own);
   for (const iptables of installed) {
     iptables.change(table, (saved) => {
       seen(saved);
       return chainDeletion(saved, chain);
     });
   }
-  if (installed.length === 0 || iptablesWithChain(host, family, table, chain).length === 0) return;
+  if (installed.length === 0 || iptablesWithChain(host, family, table, chain, own).length === 0) return;
   throw new CniError(
     ErrorCode.Io,
     `Cannot remove chain ${chain} of table ${table}: iptables changed nothing and reported no failure`,

@@ -12,7 +12,7 @@ import type { IpConfig } from "../../spec/result.ts";
 import { sha512 } from "../codec/sha512.ts";
 import type { Family } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
-import { iptablesWithChain, removeChain } from "../iptables/installed.ts";
+import { iptablesWithChain, type RuleContent, removeChain } from "../iptables/installed.ts";
 import { Iptables } from "../iptables/iptables.ts";
 import { commentWords, deletion, hasChain, jumpsTo, ruleLine } from "../iptables/rule-line.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
@@ -94,7 +94,8 @@ export function collectInIptables(
 ): void {
   for (const family of families) {
     // POSTROUTING is there wherever any rule of ours can be.
-    for (const iptables of iptablesWithChain(host, family, "nat", "POSTROUTING")) {
+    const concerns = ({ words }: RuleContent): boolean => words.includes(`name: "${network}" id: "`);
+    for (const iptables of iptablesWithChain(host, family, "nat", "POSTROUTING", concerns)) {
       iptables.change("nat", (saved) => staleLines(saved, network, isAlive));
     }
   }

@@ -1,10 +1,12 @@
 /** The containers' rules in iptables: ensured on ADD, verified on CHECK, removed on DEL and GC. The rules: iptables-rules.ts. */
+import { toHex } from "../../pkg/codec/hex.ts";
 import type { Address, Family } from "../../pkg/ip/address.ts";
-import { filteringVariants } from "../../pkg/iptables/forward-policy.ts";
-import { iptablesWithChain } from "../../pkg/iptables/installed.ts";
+import { forwardFilters } from "../../pkg/iptables/forward-policy.ts";
+import { iptablesWithChain, type RuleContent } from "../../pkg/iptables/installed.ts";
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { NamespaceLock } from "../../pkg/netns/namespace-lock.ts";
+import { keyOfTag } from "../../pkg/skel/attachment.ts";
 import { drift } from "../../spec/errors.ts";
 import { CLAIMS, FORWARD, installation, missing, removal } from "./iptables-rules.ts";
 import type { Wanted } from "./wanted.ts";
@@ -24,9 +26,8 @@ function partOf(wanted: Wanted, family: Family): Wanted | undefined {
 function places(host: NetworkStack, family: Family): Iptables[] {
   const usual = Iptables.find(family);
   const found: Iptables[] = usual === undefined ? [] : [usual];
-  for (const variant of filteringVariants(host, family)) {
-    const other = variant === usual?.variant ? undefined : Iptables.ofVariant(family, variant);
-    if (other !== undefined) found.push(other);
+  for (const { variant, programs } of forwardFilters(host, family)) {
+    if (variant !== usual?.variant && programs !== undefined) found.push(programs);
   }
   return found.length > 0 ? found : [Iptables.require(family)];
 }
@@ -74,8 +75,12 @@ export function removeFromIptables(
 ): void {
   const found: Iptables[] = [];
   for (const family of families) {
-    for (const iptables of iptablesWithChain(host, family, TABLE, FORWARD)) found.push(iptables);
-    for (const iptables of iptablesWithChain(host, family, TABLE, CLAIMS)) {
+    // The reference's rules say nothing but the address.
+    const named = addresses.filter((each) => each.family === family);
+    const isNamed = ({ bytes }: RuleContent): boolean => named.some((each) => contains(bytes, each.bytes));
+    const isClaimed = ({ words }: RuleContent): boolean => keysIn(words).some((key) => isGone(key));
+    for (const iptables of iptablesWithChain(host, family, TABLE, FORWARD, isNamed)) found.push(iptables);
+    for (const iptables of iptablesWithChain(host, family, TABLE, CLAIMS, isClaimed)) {
       if (!found.some((each) => each.family === family && each.variant === iptables.variant)) found.push(iptables);
     }
   }
@@ -83,6 +88,23 @@ export function removeFromIptables(
     const own = addresses.filter((each) => each.family === iptables.family);
     alone(() => iptables.change(TABLE, (saved) => removal(saved, isGone, own)));
   }
+}
+
+function contains(bytes: Uint8Array, sought: Uint8Array): boolean {
+  for (let at = 0; at + sought.length <= bytes.length; at++) {
+    if (toHex(bytes.subarray(at, at + sought.length)) === toHex(sought)) return true;
+  }
+  return false;
+}
+
+/** The keys of attachments that are named there. */
+function keysIn(words: string): string[] {
+  const found: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const key = keyOfTag(words.slice(at));
+    if (key !== undefined) found.push(key);
+  }
+  return found;
 }
 
 /**

@@ -4,7 +4,7 @@
  * does, our own tables of nf_tables (docs/decisions/0012).
  */
 import type { Family } from "../../pkg/ip/address.ts";
-import { filteringVariants } from "../../pkg/iptables/forward-policy.ts";
+import { type ForwardFilter, forwardFilters } from "../../pkg/iptables/forward-policy.ts";
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { listForwardChains } from "../../pkg/nftables/ruleset.ts";
@@ -38,6 +38,7 @@ export function choosePlaces(host: NetworkStack, config: FirewallConfig, busAddr
       };
     case "iptables":
       requireIptables(code);
+      requirePrograms(allFilters(host), code);
       return { firewalld: undefined, iptables: true, nftables: false };
     case "nftables":
       requireNftables(host, code);
@@ -51,15 +52,35 @@ function findPlaces(host: NetworkStack, busAddress: string, code: number): Place
   const problem = nftablesSupport(host);
   if (problem?.errno === "EPERM") requireNftables(host, code);
   const firewalld = Firewalld.find(busAddress);
-  const filters = families.some((family) => filteringVariants(host, family).length > 0);
-  const iptables = filters || (problem !== undefined && firewalld === undefined);
   try {
+    const filters = allFilters(host);
+    requirePrograms(filters, code);
+    const filtered = filters.some(({ programs }) => programs !== undefined);
+    const iptables = filtered || (problem !== undefined && firewalld === undefined);
     if (iptables) requireIptables(code);
+    return { firewalld, iptables, nftables: problem === undefined && (firewalld !== undefined || !filtered) };
   } catch (error) {
     firewalld?.close();
     throw error;
   }
-  return { firewalld, iptables, nftables: problem === undefined && (firewalld !== undefined || !filters) };
+}
+
+function allFilters(host: NetworkStack): ForwardFilter[] {
+  const found: ForwardFilter[] = [];
+  for (const family of families) for (const filter of forwardFilters(host, family)) found.push(filter);
+  return found;
+}
+
+/** What drops by policy must be told of each container, and only its own programs can do that. */
+function requirePrograms(filters: readonly ForwardFilter[], code: number): void {
+  for (const { family, variant, dropsByPolicy, programs } of filters) {
+    if (programs !== undefined || !dropsByPolicy) continue;
+    throw new CniError(
+      code,
+      `firewall cannot use iptables: the table filter (IPv${family}) of its kind "${variant}" drops what is forwarded, and the programs of that kind are not installed`,
+      `install iptables-${variant}, or set "backend": "nftables" where that table does not matter`,
+    );
+  }
 }
 
 function requireNftables(host: NetworkStack, code: number): void {
@@ -94,6 +115,12 @@ export function placesText({ firewalld, iptables, nftables }: Places): string {
 export function foreignDrops(host: NetworkStack, places: Places): string[] {
   if (nftablesSupport(host) !== undefined) return [];
   const lines: string[] = [];
+  for (const { family, programs, dropsByPolicy } of places.iptables ? [] : allFilters(host)) {
+    if (programs !== undefined || dropsByPolicy) continue;
+    lines.push(
+      `iptables' table filter (IPv${family}) has rules about what is forwarded, and its programs are not installed: what those drop stays dropped: install iptables`,
+    );
+  }
   for (const { table: of, name, policy } of listForwardChains(host.netfilter)) {
     if (policy !== "drop" || of.name === table.name) continue;
     const isIptables = of.name === "filter" && name === "FORWARD" && of.family !== "inet";

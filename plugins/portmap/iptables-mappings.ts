@@ -1,6 +1,6 @@
 /** Port mappings in iptables: ensured on ADD, verified on CHECK, removed on DEL and GC. The rules: iptables-rules.ts. */
 import type { Family } from "../../pkg/ip/address.ts";
-import { iptablesWithChain, removeChain } from "../../pkg/iptables/installed.ts";
+import { iptablesWithChain, type RuleContent, removeChain } from "../../pkg/iptables/installed.ts";
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import { chainDeletion } from "../../pkg/iptables/rule-line.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
@@ -75,7 +75,8 @@ export function collectInIptables(
 ): Mapped[] {
   const found: Mapped[] = [];
   for (const family of families) {
-    for (const iptables of iptablesWithChain(host, family, "nat", SHARED)) {
+    const concerns = ({ words }: RuleContent): boolean => words.includes(`name: "${network}" id: "`);
+    for (const iptables of iptablesWithChain(host, family, "nat", SHARED, concerns)) {
       iptables.change("nat", (saved) => {
         const lines: string[] = [];
         for (const containerId of containersIn(saved, network)) {

@@ -39,6 +39,15 @@ const withoutIptables = [
   "sh",
 ];
 
+/** As on a host that has only the older kind. */
+const withoutNewer = [...["unshare", "--mount", "sh", "-ec"], hide("xtables-nft-multi"), "sh"];
+/** As on a host that has only the newer kind. */
+const withoutOlder = [...["unshare", "--mount", "sh", "-ec"], hide("xtables-legacy-multi"), "sh"];
+
+function hide(program: string): string {
+  return `mount --bind /dev/null /usr/sbin/${program}; exec "$@"`;
+}
+
 describe.each(engines)("$name", (engine) => {
   const call = (
     node: TestNode,
@@ -293,6 +302,61 @@ describe.each(engines)("$name", (engine) => {
     const added = await call(node, "ADD", "c", alone(0, { backend: "iptables" }), "/run/netns/none", withoutIptables);
     added.expectError(5, /neither iptables nor ip6tables is installed\ninstall/);
     (await call(node, "DEL", "c", alone(0, { backend: "iptables" }), "", withoutIptables)).expectSuccess();
+  });
+
+  test("rules of iptables that cannot be added to stop nothing unless the policy is to drop", async () => {
+    await using node = await TestNode.create();
+    await node.exec(["sh", "-c", "iptables-nft -N OTHERS && iptables-nft -A FORWARD -j OTHERS"]);
+    const said = await status(node, bare, withoutIptables);
+    said.expectSuccess();
+    expect(chosenBackend(said)).toBe("nftables");
+    expect(said.stderr).toMatch(/table filter \(IPv4\) has rules about what is forwarded, .* install iptables/);
+    for (const verb of ["ADD", "CHECK", "DEL"]) {
+      (await call(node, verb, "c", alone(0), "/run/netns/none", withoutIptables)).expectSuccess();
+    }
+  });
+
+  test.each([
+    { kind: "nft", wrapper: withoutNewer },
+    { kind: "legacy", wrapper: withoutOlder },
+  ])(
+    "a host that drops by iptables-$kind and has only the other kind's programs is told so",
+    async ({ kind, wrapper }) => {
+      await using node = await TestNode.create();
+      await node.exec([`iptables-${kind}`, "-P", "FORWARD", "DROP"]);
+      const before = await snapshot(node);
+      const reason = new RegExp(`of its kind "${kind}" drops what is forwarded, .*\ninstall iptables-${kind}`);
+      (await status(node, bare, wrapper)).expectError(50, reason);
+      for (const backend of [undefined, "iptables"]) {
+        const asked = alone(0, { backend });
+        (await call(node, "ADD", "c", asked, "/run/netns/none", wrapper)).expectError(5, /iptables/);
+        (await call(node, "CHECK", "c", asked, "/run/netns/none", wrapper)).expectError(5, /iptables/);
+      }
+      expectSame(await snapshot(node), before);
+      const own = alone(0, { backend: "nftables" });
+      (await call(node, "ADD", "c", own, "/run/netns/none", wrapper)).expectSuccess();
+      (await call(node, "DEL", "c", own, "", wrapper)).expectSuccess();
+    },
+  );
+
+  test("rules of iptables that outlived its programs stop DEL and GC only where they are the container's", async () => {
+    await using node = await TestNode.create();
+    const gone = { ...bare, "cni.dev/valid-attachments": [] };
+    const collect = (wrapper: readonly string[]) => callPlugin(node, engine, "firewall", "GC", gone, { wrapper });
+    (await call(node, "ADD", "other", alone(1, { backend: "iptables" }, "othernet"))).expectSuccess();
+    (await call(node, "ADD", "c", alone(0, { backend: "nftables" }))).expectSuccess();
+    (await collect(withoutIptables)).expectSuccess();
+    (await call(node, "DEL", "c", alone(0), "", withoutIptables)).expectSuccess();
+    (await call(node, "ADD", "c", alone(0, { backend: "iptables" }))).expectSuccess();
+    for (const config of [bare, alone(0)]) {
+      const refused = await call(node, "DEL", "c", config, "", withoutIptables);
+      refused.expectError(5, /has rules to be removed, and no iptables that keeps its rules in nf_tables is installed/);
+    }
+    for (const wrapper of [withoutIptables, withoutNewer]) {
+      (await collect(wrapper)).expectError(5, /FERRULE-FIREWALL has rules to be removed/);
+    }
+    (await collect([])).expectSuccess();
+    expect(await node.exec(["iptables-save", "-t", "filter"])).not.toContain("10.9.0.2/32");
   });
 
   test("nothing is executed on the way of nftables, nor by a DEL that finds nothing", async () => {
