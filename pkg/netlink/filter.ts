@@ -62,6 +62,8 @@ export interface FilterSpec {
 /** A filter that the kernel has. */
 export interface Filter {
   readonly kind: string;
+  /** The kernel's number of it, within its queue and priority. */
+  readonly handle: number;
   readonly priority: number;
   readonly protocol: number;
   readonly keys: readonly FilterKey[];
@@ -139,15 +141,15 @@ export function decodeFilter(object: TrafficObject): Filter | undefined {
   if (object.options.length === 0) return undefined;
   const priority = Math.floor(object.info / 0x10000);
   const protocol = swapped(object.info % 0x10000);
-  const { kind } = object;
-  if (kind !== "u32") return { kind, priority, protocol, keys: [], classId: 0, redirectTo: undefined };
+  const { kind, handle } = object;
+  if (kind !== "u32") return { kind, handle, priority, protocol, keys: [], classId: 0, redirectTo: undefined };
   const found = Attributes.decode(object.options, "u32");
   const selector = found.get(u32Attributes.selector);
   // A hash table of filters is told as one without a selector.
   if (selector === undefined) return undefined;
   const classId = found.get(u32Attributes.classId) ?? 0;
   const redirectTo = redirectionIn(found.get(u32Attributes.actions));
-  return { kind, priority, protocol, keys: decodeKeys(selector), classId, redirectTo };
+  return { kind, handle, priority, protocol, keys: decodeKeys(selector), classId, redirectTo };
 }
 
 function decodeKeys(selector: Uint8Array): FilterKey[] {
@@ -170,6 +172,20 @@ function redirectionIn(actions: Attributes | undefined): number | undefined {
   if (parameters === undefined) return undefined;
   const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.length);
   return view.getUint32(20, true) === REDIRECT ? view.getUint32(24, true) : undefined;
+}
+
+/**
+ * Removes a filter that the kernel has told, alone or with all of its priority, whose table goes with them. Absence is success.
+ * @throws KernelError
+ */
+export function removeFilter(stack: NetworkStack, link: Link, parent: number, filter: Filter, alone: boolean): void {
+  const info = filter.priority * 0x10000 + swapped(filter.protocol);
+  const body = messageBody(trafficHeader(link.index, alone ? filter.handle : 0, parent, info), new Attributes());
+  try {
+    stack.route.request(`remove a filter of ${link.name}`, DELETE_FILTER, 0, body);
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.errno !== "ENOENT") throw error;
+  }
 }
 
 /** Removes all filters of a queue; none is success. @throws KernelError */

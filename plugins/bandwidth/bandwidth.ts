@@ -21,7 +21,7 @@ import { describeInterface, type Result } from "../../spec/result.ts";
 import { type BandwidthConfig, config, type Limit } from "./config.ts";
 import { limitArriving, removeRedirection, verifyArriving } from "./from-container.ts";
 import { findHostEnd, namedOnHost, requireHostEnd } from "./host-end.ts";
-import { findIfb, redirectsTo, removeIfb, staleIfbs } from "./ifb.ts";
+import { findIfb, findIfbOf, redirectsTo, removeIfb, staleIfbs } from "./ifb.ts";
 import { requireParts } from "./kernel-parts.ts";
 import { removeLimit } from "./link-limit.ts";
 import { acceptedShapes, isRaised, shapeOf } from "./shape.ts";
@@ -34,7 +34,11 @@ export function bandwidth(): Plugin {
 function add({ config, attachment, host, sandbox, prevResult, undo, warn }: Add<BandwidthConfig>): Result {
   const result = requirePrevResult(prevResult, "bandwidth");
   const { ingress, egress, scope, latencyMs } = config;
-  if (ingress === undefined && egress === undefined) return result;
+  if (ingress === undefined && egress === undefined) {
+    const end = findHostEnd(host, sandbox.stack, attachment.ifName);
+    if (end !== undefined) removeFrom(host, end, attachment);
+    return result;
+  }
   const end = requireHostEnd(host, sandbox.stack, attachment.ifName);
   const toContainer = ingress === undefined ? undefined : shapeOf(ingress, latencyMs, end.mtu);
   const fromContainer = egress === undefined ? undefined : shapeOf(egress, latencyMs, end.mtu);
@@ -42,9 +46,14 @@ function add({ config, attachment, host, sandbox, prevResult, undo, warn }: Add<
   warnOfSmallBurst(egress, "egressBurst", latencyMs, end, warn);
 
   undo.push("remove the limits", () => removeFrom(host, end, attachment));
-  if (toContainer !== undefined) limitReceiving(host, end, toContainer, scope);
-  if (fromContainer === undefined) return result;
-  return withInterface(result, limitArriving(host, attachment, end, fromContainer, scope));
+  // What an earlier ADD limited is not limited now, unless it is said again.
+  if (toContainer === undefined) removeLimit(host, end);
+  else limitReceiving(host, end, toContainer, scope);
+  if (fromContainer !== undefined) {
+    return withInterface(result, limitArriving(host, attachment, end, fromContainer, scope));
+  }
+  removeArriving(host, end, attachment);
+  return result;
 }
 
 function warnOfSmallBurst(
@@ -68,9 +77,14 @@ function withInterface(result: Result, ifb: Link): Result {
 }
 
 function removeFrom(host: NetworkStack, end: Link, attachment: Attachment): void {
-  removeRedirection(host, end, findIfb(host, attachment));
   removeLimit(host, end);
-  removeIfb(host, attachment);
+  removeArriving(host, end, attachment);
+}
+
+function removeArriving(host: NetworkStack, end: Link, attachment: Attachment): void {
+  const ifb = findIfbOf(host, attachment, end);
+  removeRedirection(host, end, ifb);
+  if (ifb !== undefined) deleteLink(host, ifb);
 }
 
 /** By what is there, whatever the configuration says now. The pair may be gone, and its queues with it; the ifb device is not. */
@@ -85,7 +99,10 @@ function del({ attachment, host, sandbox, prevResult, teardown }: Del<BandwidthC
   teardown.attempt("remove the ifb device", () => removeIfb(host, attachment));
 }
 
-/** The host's end; without the container's namespace, what prevResult names and is not certainly another's. */
+/**
+ * The host's end; without the container's namespace, what prevResult names. Never one whose alias names another: the namespace's path
+ * may lead to a later container.
+ */
 function endsOf(
   host: NetworkStack,
   sandbox: NetworkStack | undefined,
@@ -94,11 +111,11 @@ function endsOf(
   ifb: Link | undefined,
 ): Link[] {
   const end = findHostEnd(host, sandbox, attachment.ifName);
-  if (end !== undefined) return [end];
-  return namedOnHost(host, prevResult).filter((link) => {
+  const candidates = end === undefined ? namedOnHost(host, prevResult) : [end];
+  return candidates.filter((link) => {
     const owner = keyOfTag(link.alias);
     if (owner !== undefined) return owner === attachment.key;
-    return ifb !== undefined && redirectsTo(host, link, ifb.index);
+    return end !== undefined || (ifb !== undefined && redirectsTo(host, link, ifb.index));
   });
 }
 

@@ -4,7 +4,7 @@
  *
  *   container ──▶ host's end, ingress ffff: ──u32, mirred──▶ ifb, root 1: tbf ──▶ (back, as if received just now)
  */
-import { addFilter, type Filter, listFilters, removeFilters } from "../../pkg/netlink/filter.ts";
+import { addFilter, type Filter, listFilters, removeFilter, removeFilters } from "../../pkg/netlink/filter.ts";
 import { changeLink, findLinkByIndex, generateNoAddresses, type Link } from "../../pkg/netlink/link.ts";
 import { findQdisc, removeQdisc, setQdisc } from "../../pkg/netlink/qdisc.ts";
 import type { Bucket } from "../../pkg/netlink/qdisc-options.ts";
@@ -35,7 +35,7 @@ export function limitArriving(
   // Nobody would ever reach an address of its own, which also keeps the device's removal waiting for another grace period.
   generateNoAddresses(host, ifb);
   changeLink(host, ifb, { up: true });
-  ensureIngress(host, end);
+  ensureIngress(host, end, ifb);
   const matches = matchesOf(scope, "destination");
   const filters = listFilters(host, end, INGRESS_HANDLE);
   if (!areThose(filters, matches, (match, filter) => leadsTo(ifb, match, filter))) {
@@ -46,7 +46,7 @@ export function limitArriving(
 }
 
 /** @throws CniError 101 when somebody else looks at what arrives there */
-function ensureIngress(host: NetworkStack, end: Link): void {
+function ensureIngress(host: NetworkStack, end: Link, ifb: Link): void {
   const found = findQdisc(host, end, trafficParent.ingress);
   if (found === undefined) {
     needing("sch_ingress", () =>
@@ -54,7 +54,7 @@ function ensureIngress(host: NetworkStack, end: Link): void {
     );
     return;
   }
-  const isForeign = listFilters(host, end, INGRESS_HANDLE).some((filter) => filter.kind !== "u32");
+  const isForeign = listFilters(host, end, INGRESS_HANDLE).some((filter) => !isOurs(filter, ifb));
   if (found.kind === "ingress" && !isForeign) return;
   throw new CniError(
     ErrorCode.Taken,
@@ -69,6 +69,12 @@ function redirect(host: NetworkStack, end: Link, match: Match, ifb: Link): void 
   needing("cls_u32, act_mirred", () =>
     addFilter(host, end, { parent: INGRESS_HANDLE, priority, protocol, keys, classId: FLOW, redirectTo }),
   );
+}
+
+/** As ADD makes them, the reference's too: to the attachment's ifb, to one that is gone (0), or past it. */
+function isOurs({ kind, classId, redirectTo }: Filter, ifb: Link | undefined): boolean {
+  const isOurWay = redirectTo === undefined || redirectTo === 0 || redirectTo === ifb?.index;
+  return kind === "u32" && classId === FLOW && isOurWay;
 }
 
 function leadsTo(ifb: Link, match: Match, filter: Filter): boolean {
@@ -94,15 +100,21 @@ export function verifyArriving(
 }
 
 /**
- * Takes the redirection to the attachment's ifb from the link, or one to a link that is gone, which would drop everything; or what an
- * ADD has left that was killed before it redirected anything. Others' stay, and absence is success. @throws KernelError
+ * Takes the redirection to the attachment's ifb from the link, or one to a link that is gone, which would drop everything; and the
+ * queue when nobody else has filters there. Others' stay, and absence is success. @throws KernelError
  */
 export function removeRedirection(host: NetworkStack, end: Link, ifb: Link | undefined): void {
   const found = findQdisc(host, end, trafficParent.ingress);
   if (found === undefined || found.kind !== "ingress") return;
   const filters = listFilters(host, end, INGRESS_HANDLE);
-  const isOurs = (filter: Filter): boolean => filter.redirectTo === 0 || filter.redirectTo === ifb?.index;
-  const redirects = filters.filter((filter) => filter.redirectTo !== undefined);
-  const isUnfinished = redirects.length === 0 && filters.every((filter) => filter.kind === "u32");
-  if (redirects.some(isOurs) || isUnfinished) removeQdisc(host, end, trafficParent.ingress);
+  const own = filters.filter((filter) => isOurs(filter, ifb));
+  // Without an ifb nothing was redirected, and an empty queue is somebody else's.
+  if (ifb === undefined && !own.some((filter) => filter.redirectTo === 0)) return;
+  if (own.length === filters.length) removeQdisc(host, end, trafficParent.ingress);
+  else for (const filter of own) removeFilter(host, end, INGRESS_HANDLE, filter, isShared(filter, filters, own));
+}
+
+/** Whether others have filters of the same priority. */
+function isShared({ priority }: Filter, all: readonly Filter[], own: readonly Filter[]): boolean {
+  return all.some((other) => other.priority === priority && !own.includes(other));
 }

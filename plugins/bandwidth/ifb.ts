@@ -76,6 +76,12 @@ export function redirectsTo(host: NetworkStack, link: Link, index: number): bool
   return listFilters(host, link, INGRESS_HANDLE).some((filter) => filter.redirectTo === index);
 }
 
+/** The device that the host's end is limited by, or that an ADD has left half done; `undefined` when there is none. */
+export function findIfbOf(host: NetworkStack, attachment: Attachment, end: Link): Link | undefined {
+  const found = findIfb(host, attachment);
+  return found !== undefined && isFree(host, found, attachment, end) ? found : undefined;
+}
+
 /**
  * The attachment's device: by its tag; else the one of the reference's name that carries no tag, for so the reference leaves it,
  * and so does an ADD that was killed. `undefined` when there is none.

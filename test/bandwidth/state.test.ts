@@ -1,7 +1,7 @@
 /** bandwidth: which queues, filters and devices are there after each verb. */
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
-import { linkOf } from "../helpers/interface-network.ts";
+import { dual, linkOf } from "../helpers/interface-network.ts";
 import { TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import { callPlugin, type Json } from "../helpers/plugin.ts";
@@ -184,6 +184,59 @@ describe.each(engines)("$name", (suite) => {
     expect(await ifbs(node)).toEqual([]);
   });
 
+  test.each([
+    ["the direction from the container", { ingressRate: 1e7 }, ["tbf"], 0],
+    ["the direction to the container", { egressRate: 2e7 }, ["ingress"], 1],
+    ["both directions", {}, [], 0],
+  ])("a repeated ADD that limits %s no more lifts that limit", async (_, config, kinds, devices) => {
+    await using node = await TestNode.create();
+    const network = limitedNetwork(node, suite, bothWays);
+    const container = await network.container("container");
+    await network.add(container, BANDWIDTH);
+    const before = container.result;
+    (await network.addOne(BANDWIDTH, container)).expectSuccess();
+    const fewer = limitedNetwork(node, suite, config);
+    container.result = before;
+    container.result = (await fewer.addOne(BANDWIDTH, container)).expectSuccess();
+    expect((await queuesOf(node, hostEnd(container))).map((each) => each.kind)).toEqual(kinds);
+    expect(await ifbs(node)).toHaveLength(devices);
+    await fewer.check(container);
+    await fewer.del(container);
+  });
+
+  test("latency reaches the kernel: it is the time that packets may wait", async () => {
+    await using node = await TestNode.create();
+    const network = limitedNetwork(node, suite, { ...withBursts, latency: 50 });
+    const container = await network.container("container");
+    await network.add(container);
+    for (const link of [hostEnd(container), ifbOf(container)]) {
+      const [root] = await queuesOf(node, link);
+      expect(Math.round(root.options.lat / 1000), link).toBe(50);
+    }
+    await network.check(container);
+    const other = limitedNetwork(node, suite, { ...withBursts, latency: 25 });
+    (await other.checkOne(BANDWIDTH, container)).expectError(102, /has another limit/);
+  });
+
+  test("behind ptp: both directions, CHECK, and nothing is left", async () => {
+    await using node = await TestNode.create();
+    const network = new TestNetwork(node, "1.1.0", [
+      { suite, config: { type: "ptp", ipam: dual } },
+      { suite, config: { type: "bandwidth", ...bothWays } },
+    ]);
+    const before = await snapshot(node);
+    const container = await network.container("container");
+    await network.add(container);
+    const [root, ingress] = await queuesOf(node, hostEnd(container));
+    expect(root).toMatchObject({ ...tbf, options: { rate: 1_250_000 } });
+    expect(ingress).toMatchObject({ kind: "ingress", handle: "ffff:" });
+    expect(await queuesOf(node, ifbOf(container))).toMatchObject([{ ...tbf, options: { rate: 2_500_000 } }]);
+    await network.check(container);
+    await network.del(container);
+    const lasting = (line: string): boolean => !/sysctl|forward|file:/.test(line);
+    expect((await snapshot(node)).lines.filter(lasting)).toEqual(before.lines.filter(lasting));
+  });
+
   test("a second limited interface of a container on the same network has an ifb device of its own", async () => {
     await using node = await TestNode.create();
     const network = limitedNetwork(node, suite, bothWays);
@@ -218,6 +271,45 @@ describe.each(engines)("$name", (suite) => {
     expectSame(await snapshot(node), queued);
     (await network.delOne(BANDWIDTH, container)).expectSuccess();
     expectSame(await snapshot(node), queued, "DEL leaves what is others'");
+  });
+
+  const policing = "protocol ip prio 5 u32 match ip protocol 17 0xff flowid 7:7";
+  test("filters of others on the ingress queue: ADD is refused, and DEL leaves them and takes its own", async () => {
+    await using node = await TestNode.create();
+    const network = limitedNetwork(node, suite, bothWays);
+    const container = await network.container("container");
+    await network.add(container, BANDWIDTH);
+    const end = hostEnd(container);
+    const before = container.result;
+    await node.exec(["tc", "qdisc", "add", "dev", end, "ingress"]);
+    (await network.delOne(BANDWIDTH, container)).expectSuccess();
+    expect(await queuesOf(node, end), "a queue without filters").toHaveLength(1);
+    await node.exec(["tc", "filter", "add", "dev", end, "parent", "ffff:", ...policing.split(" ")]);
+    // The kernel numbers tables of filters as they come.
+    const filters = async (): Promise<string> => (await filtersOf(node, end)).replaceAll(/\b80[01]\b/g, "TABLE");
+    const others = await filters();
+    (await network.addOne(BANDWIDTH, container)).expectError(101, /has a queue of kind ingress with filters already/);
+    expect(await filters()).toBe(others);
+    await node.exec(["tc", "qdisc", "delete", "dev", end, "ingress"]);
+    container.result = (await network.addOne(BANDWIDTH, container)).expectSuccess();
+    await node.exec(["tc", "filter", "add", "dev", end, "parent", "ffff:", ...policing.split(" ")]);
+    (await network.delOne(BANDWIDTH, container)).expectSuccess();
+    expect(await filters()).toBe(others);
+    expect(await ifbs(node)).toEqual([]);
+    container.result = before;
+    (await network.delOne(BANDWIDTH, container)).expectSuccess();
+    expect(await filters()).toBe(others);
+  });
+
+  test("a late DEL of a stale container leaves the limits of the one that is in its namespace now", async () => {
+    await using node = await TestNode.create();
+    const network = limitedNetwork(node, suite, bothWays);
+    const container = await network.container("container");
+    const stale = await network.container("stale", "eth0", container.sandbox);
+    await network.add(container);
+    stale.result = container.result;
+    (await network.delOne(BANDWIDTH, stale)).expectSuccess();
+    await network.check(container);
   });
 
   test("DEL takes the queues from the host's end, and can be repeated", async () => {
