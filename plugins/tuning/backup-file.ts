@@ -46,9 +46,19 @@ export class BackupFile {
     return files;
   }
 
+  /** Removes what killed ADDs have left of new files, where it is enough to tell whose they were. @throws file errors */
+  static collectUnfinished(directory: string, isStale: (owner: string) => boolean): void {
+    for (const name of filesIn(directory)) {
+      if (!name.startsWith(".") || !name.endsWith(`${SUFFIX}.new`)) continue;
+      const path = `${directory}/${name}`;
+      const backup = parseBackup(textOf(path) ?? "");
+      if (backup !== undefined && isStale(backup.owner)) rmSync(path, { force: true });
+    }
+  }
+
   /** `undefined` when there is none. A damaged one is set aside, and nothing can be restored. @throws file errors */
   read(): Backup | undefined {
-    const text = this.text();
+    const text = textOf(this.path);
     if (text === undefined) return undefined;
     const backup = parseBackup(text);
     if (backup !== undefined) return backup;
@@ -74,20 +84,25 @@ export class BackupFile {
     removeUnfinished(this.path);
     rmSync(this.path, { force: true });
   }
+}
 
-  private text(): string | undefined {
-    try {
-      return readFileSync(this.path, "utf8");
-    } catch (error) {
-      if (isFileError(error, "ENOENT")) return undefined;
-      throw error;
-    }
+/** `undefined` when there is no such file. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isFileError(error, "ENOENT")) return undefined;
+    throw error;
   }
 }
 
 function namesIn(directory: string): string[] {
+  return filesIn(directory).filter((name: string): boolean => name.endsWith(SUFFIX) && !name.startsWith("."));
+}
+
+function filesIn(directory: string): string[] {
   try {
-    return readdirSync(directory).filter((name: string): boolean => name.endsWith(SUFFIX) && !name.startsWith("."));
+    return readdirSync(directory);
   } catch (error) {
     if (isFileError(error, "ENOENT")) return [];
     throw error;

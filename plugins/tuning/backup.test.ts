@@ -76,9 +76,14 @@ test("tuned again, the first values stay, and new ones are added", () => {
 });
 
 test("a record of another namespace is outlived; one that names none is not", () => {
-  expect(isOutlived(full, "4:4026532324 /run/netns/s")).toBe(false);
-  expect(isOutlived(full, "4:4026532324 /run/netns/t")).toBe(true);
-  expect(isOutlived({ ...full, sandbox: "" }, "4:4026532324 /run/netns/t")).toBe(false);
+  const nowhere = (): boolean => false;
+  expect(isOutlived(full, "4:4026532324 /run/netns/s", nowhere)).toBe(false);
+  expect(isOutlived(full, "4:4026532324 /run/netns/t", nowhere)).toBe(true);
+  expect(isOutlived({ ...full, sandbox: "" }, "4:4026532324 /run/netns/t", nowhere)).toBe(false);
+  // Another path that leads to the same one.
+  const there = (path: string): boolean => path === "/run/netns/s";
+  expect(isOutlived(full, "4:4026532324 /var/run/netns/s", there)).toBe(false);
+  expect(isOutlived(full, "4:4026532399 /run/netns/t", there)).toBe(true);
 });
 
 test("on DEL it is the namespace that counts, not the path", () => {

@@ -146,9 +146,14 @@ export function mergeBackups(earlier: Backup, later: Backup): Backup {
   };
 }
 
-/** Whether a record is of an earlier life of the container, in a namespace that is no more: its values are nobody's now. */
-export function isOutlived(backup: Backup, sandbox: string): boolean {
-  return backup.sandbox !== "" && sandbox !== "" && backup.sandbox !== sandbox;
+/**
+ * Whether a record is of an earlier life of the container, in a namespace that is no more: its values are nobody's now. Another path may
+ * be another name of the same one, which `leadsThere` tells of the record's path; the identity alone may be an old one's again.
+ */
+export function isOutlived(backup: Backup, sandbox: string, leadsThere: (path: string) => boolean): boolean {
+  if (backup.sandbox === "" || sandbox === "" || backup.sandbox === sandbox) return false;
+  const identity = sandbox.slice(0, sandbox.indexOf(" "));
+  return !isOfNamespace(backup, identity) || !leadsThere(backup.sandbox.slice(identity.length + 1));
 }
 
 /** Whether a record's values are of the namespace with this identity, whatever path leads there now. */

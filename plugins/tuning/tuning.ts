@@ -7,7 +7,7 @@
 import { requestedMac } from "../../pkg/link/requested-mac.ts";
 import { findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import type { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
+import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
 import {
   type Add,
@@ -63,7 +63,7 @@ function add({ config, network, attachment, environment, sandbox, prevResult, un
   const file = BackupFile.of(config.dataDir, attachment, warn);
   const earlier = file.read();
   undo.push(`put back ${file.path}`, () => file.putBack(earlier));
-  const isSameLife = earlier !== undefined && !isOutlived(earlier, former.sandbox);
+  const isSameLife = earlier !== undefined && !isOutlived(earlier, former.sandbox, (path) => leadsTo(path, namespace));
   file.write(isSameLife ? mergeBackups(earlier, former) : former);
 
   undo.push(`set back ${attachment.ifName}`, () => restore(sandbox.stack, attachment.ifName, former, warn));
@@ -121,6 +121,16 @@ function namespaceOf(stack: NetworkStack): NetworkNamespace {
   throw new CniError(ErrorCode.InvalidEnvironment, "tuning: there is no network namespace to work in");
 }
 
+/** Whether the path is one of the namespace's names. */
+function leadsTo(path: string, namespace: NetworkNamespace): boolean {
+  const found = NetworkNamespace.find(path);
+  try {
+    return found?.equals(namespace) ?? false;
+  } finally {
+    found?.close();
+  }
+}
+
 /** The container's interface as it is now; whatever else has its name is left alone. */
 function retell(result: Result, link: Link, values: LinkValues): Result {
   const interfaces: Interface[] = [];
@@ -156,7 +166,10 @@ function del({ config, attachment, sandbox, teardown, warn }: Del<TuningConfig>)
     const stack = backup === undefined ? undefined : sandbox.find();
     if (backup !== undefined && stack !== undefined) {
       if (isOfNamespace(backup, namespaceOf(stack).identity())) {
-        const left = backup.sysctls.length === 0 ? backup : handOver(backup, file, config.dataDir, attachment, warn);
+        const isSameLife = (other: Backup): boolean =>
+          !isOutlived(other, backup.sandbox, (path) => leadsTo(path, namespaceOf(stack)));
+        const left =
+          backup.sysctls.length === 0 ? backup : handOver(backup, file, config.dataDir, attachment, isSameLife, warn);
         restore(stack, attachment.ifName, left, warn);
       }
     }
@@ -173,12 +186,13 @@ function handOver(
   file: BackupFile,
   directory: string,
   attachment: Attachment,
+  isSameLife: (other: Backup) => boolean,
   warn: (line: string) => void,
 ): Backup {
   let left: SysctlChange[] = [...backup.sysctls];
   for (const otherFile of BackupFile.others(directory, attachment, warn)) {
     const other = otherFile.read();
-    if (other === undefined || other.sandbox !== backup.sandbox) continue;
+    if (other === undefined || !isSameLife(other)) continue;
     const heir = inherit(other.sysctls, left);
     if (heir.taken.length === 0) continue;
     otherFile.write({ owner: other.owner, sandbox: other.sandbox, link: other.link, sysctls: heir.sysctls });
@@ -225,6 +239,7 @@ function gc({ config, valid, teardown, warn }: Gc<TuningConfig>): void {
         if (backup !== undefined && valid.isStale(backup.owner)) file.remove();
       });
     }
+    BackupFile.collectUnfinished(config.dataDir, (owner) => valid.isStale(owner));
   });
 }
 

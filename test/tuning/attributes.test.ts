@@ -186,6 +186,38 @@ describe.each(engines)("$name", (suite) => {
     expect(await filesIn(node, "/run/cni/tuning")).toEqual([]);
   });
 
+  test("nor does a repeated ADD that names the namespace by another path", async () => {
+    await using node = await TestNode.create();
+    const network = tunedNetwork(node, suite, { mtu: 1400, sysctl: { "net.core.somaxconn": "500" } });
+    const container = await network.container("container");
+    await network.add(container, TUNING);
+    const before = await attributesOf(container);
+    (await network.addOne(TUNING, container)).expectSuccess();
+    const record = await recordOf(node, container);
+    const netns = container.sandbox.path.replace("/run/", "/var/run/");
+    (await network.addOne(TUNING, container, { netns })).expectSuccess();
+    const { sandbox, ...values } = await recordOf(node, container);
+    expect({ ...values, sandbox: sandbox.replace("/var/run/", "/run/") }).toEqual(record);
+    (await network.delOne(TUNING, container)).expectSuccess();
+    expect(await attributesOf(container)).toEqual(before);
+  });
+
+  test("GC collects what a killed ADD has left of a new record", async () => {
+    await using node = await TestNode.create();
+    const network = tunedNetwork(node, suite, { mtu: 1400 });
+    const [dead, alive] = [await network.container("dead"), await network.container("alive")];
+    await network.add(dead);
+    await network.add(alive);
+    for (const id of ["dead", "alive"]) {
+      await node.exec(["cp", `/run/cni/tuning/${id}_eth0.json`, `/run/cni/tuning/.${id}_eth0.json.new`]);
+    }
+    await node.exec(["rm", "/run/cni/tuning/dead_eth0.json"]);
+    await writeFile(node, "/run/cni/tuning/.cut_eth0.json.new", '{"mtu": 15');
+    await network.gc([alive]);
+    const left = [".alive_eth0.json.new", ".cut_eth0.json.new", "alive_eth0.json"];
+    expect(await filesIn(node, "/run/cni/tuning")).toEqual(left);
+  });
+
   test("what an earlier life of the container has left is not its interface's now", async () => {
     await using node = await TestNode.create();
     const network = tunedNetwork(node, suite, { mtu: 1400 });
