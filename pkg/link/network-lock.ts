@@ -5,15 +5,16 @@
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { NamespaceLock } from "../netns/namespace-lock.ts";
+import type { Undo } from "../skel/undo.ts";
 
 /** Changing routes takes milliseconds; who holds the lock longer is somebody in the container. */
 const LONGEST_WAIT_MS = 5000;
 
 /**
- * Runs an ADD alone. When it throws, the lock is kept until the process ends, so that taking back is alone, too.
+ * Runs an ADD alone, and what takes it back, should it throw: the lock is let go of last then.
  * @throws CniError 11 when others do not let go of the lock
  */
-export function addAlone<T>(stack: NetworkStack, action: () => T): T {
+export function addAlone<T>(stack: NetworkStack, undo: Undo, action: () => T): T {
   const lock = acquire(stack);
   if (lock === undefined) {
     throw new CniError(
@@ -22,6 +23,7 @@ export function addAlone<T>(stack: NetworkStack, action: () => T): T {
       "lsof and /proc/locks tell which process of the container holds a lock on it",
     );
   }
+  undo.push("let go of the network's lock", () => lock.release());
   const value = action();
   lock.release();
   return value;

@@ -16,6 +16,7 @@ const RETRY_MS = 2;
 /** Held until `release`, or until the process ends. */
 export class NamespaceLock {
   private readonly descriptor: number;
+  private released = false;
 
   private constructor(descriptor: number) {
     this.descriptor = descriptor;
@@ -42,8 +43,9 @@ export class NamespaceLock {
     return new NamespaceLock(descriptor);
   }
 
-  /** Once only: the descriptor's number may belong to another file then. */
+  /** A second release does nothing: the descriptor's number may belong to another file then. */
   release(): void {
-    closeSync(this.descriptor);
+    if (!this.released) closeSync(this.descriptor);
+    this.released = true;
   }
 }

@@ -59,7 +59,7 @@ export function sbr(): Plugin {
 function add({ config, attachment, sandbox, prevResult, undo }: Add<SbrConfig>): Result {
   const result = requirePrevResult(prevResult, "sbr");
   const sources = sourcesOf(result, attachment.ifName, config.gateways);
-  return addAlone(sandbox.stack, (): Result => {
+  return addAlone(sandbox.stack, undo, (): Result => {
     const { stack } = sandbox;
     const link = requireLink(stack, attachment.ifName);
     const rules = listSourceRules(stack);

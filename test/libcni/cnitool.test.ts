@@ -10,6 +10,7 @@ import type { CommandResult } from "../helpers/command.ts";
 import { engines, projectRoot, reference, referenceMissing, type Suite } from "../helpers/engines.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
+import { expectSame, snapshot } from "../helpers/snapshot.ts";
 
 const examples = join(projectRoot, "examples/conflists");
 
@@ -203,6 +204,59 @@ describe.each(engines)("$name", (suite) => {
       ).not.toBe(0);
     },
   );
+
+  test("CAP_ARGS of a whole chain: port, hardware address and limit are there, and nothing is left", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const sandbox = await node.sandbox();
+    const { namespace, nodeAddress4 } = await node.outside();
+    const { config } = exampleOf("shared-node.conflist", suite);
+    await cnitool.configure("shared-node.conflist", config);
+    const capabilities = {
+      portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }],
+      mac: "02:00:00:00:09:01",
+      bandwidth: { ingressRate: 10_000_000, egressRate: 20_000_000 },
+    };
+    const variables = { CAP_ARGS: JSON.stringify(capabilities) };
+    const words = [config.name, sandbox.path];
+    await node.exec(["sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
+    const first = [config.name, (await node.sandbox()).path];
+    await cnitool.succeed(["add", ...first], {}); // the bridge stays, and what portmap sets once
+    await cnitool.succeed(["del", ...first], {});
+    const before = await snapshot(node, { sandboxes: [sandbox] });
+    const result = JSON.parse(await cnitool.succeed(["add", ...words], variables));
+    expect(await cnitool.succeed(["check", ...words], variables)).toBe("");
+    const server = node.background(["socat", "-dd", "TCP4-LISTEN:80,fork,reuseaddr", "SYSTEM:echo hello"], sandbox);
+    await server.waitFor(/listening/);
+    expect(await namespace.exec(["socat", "-t", "2", "-", `TCP4:${nodeAddress4}:8080`])).toBe("hello\n");
+    const [link] = await sandbox.ip("link", "show", "eth0");
+    expect(link).toMatchObject({ address: "02:00:00:00:09:01", mtu: 1400 });
+    const ifb = result.interfaces.find((each: Json) => each.name.startsWith("bwp"))?.name;
+    expect(await node.exec(["tc", "qdisc", "show", "dev", ifb])).toMatch(/tbf .*rate 20Mbit .*lat 50ms/);
+    expect(await node.exec(["nft", "list", "table", "inet", "ferrule_firewall"])).toContain(
+      result.ips[0].address.split("/")[0],
+    );
+    await server.stop();
+    await cnitool.succeed(["del", ...words], variables);
+    expectSame(await snapshot(node, { sandboxes: [sandbox] }), before);
+    expect(await cnitool.leftovers()).toEqual([]);
+  });
+
+  test("what an ADD in this process has locked is free when the list is taken back", async () => {
+    await using node = await TestNode.create();
+    const cnitool = new Cnitool(node, suite);
+    const sandbox = await node.sandbox();
+    await cnitool.configure("net.conflist", bridgeWith({ type: "sbr", gateways: ["224.0.0.1"] }));
+    const trace = join(node.directory, "trace");
+    const strace = ["strace", "-f", "-qq", "-e", "trace=flock", "-o", trace];
+    const { status, stderr } = await cnitool.run(["add", "net", sandbox.path], {}, strace);
+    expect(status, stderr).toBe(1);
+    expect(stderr).toMatch(/^plugin type="sbr" failed \(add\): /);
+    const locks = readFileSync(trace, "utf8");
+    expect(locks).toMatch(/LOCK_EX\|LOCK_NB/);
+    expect(locks, "nobody waits for himself").not.toContain("EAGAIN");
+    expect(await sandbox.hasLink("eth0")).toBe(false);
+  });
 
   test("a plugin that fails has the others' work taken back, and its error is told", async () => {
     await using node = await TestNode.create();
