@@ -7,7 +7,7 @@
 
 import type { Family } from "../../pkg/ip/address.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
-import { requireKind } from "../../pkg/link/kind-support.ts";
+import { makingKind, requireKind } from "../../pkg/link/kind-support.ts";
 import { findMade } from "../../pkg/link/made-link.ts";
 import { addAlone, deleteAlone } from "../../pkg/link/network-lock.ts";
 import { freeTable, MAIN_TABLE, tableOfVrf, usedTables } from "../../pkg/link/routing-table.ts";
@@ -21,7 +21,7 @@ import { type Add, type Check, type Del, definePlugin, type Plugin, type Status 
 import type { Undo } from "../../pkg/skel/undo.ts";
 import { nothingToCollect, requireCheckedResult, requirePrevResult } from "../../pkg/skel/verbs.ts";
 import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts";
-import type { Result } from "../../spec/result.ts";
+import type { Result, Route } from "../../spec/result.ts";
 import { config, type VrfConfig } from "./config.ts";
 import { changeMaster, stateOf } from "./port-routes.ts";
 
@@ -41,7 +41,7 @@ export function vrf(): Plugin {
 
 function add({ config, attachment, sandbox, prevResult, undo }: Add<VrfConfig>): Result {
   const result = requirePrevResult(prevResult, "vrf");
-  return addAlone(sandbox.stack, (): Result => {
+  return addAlone(sandbox.stack, undo, (): Result => {
     const { stack } = sandbox;
     const link = requireLink(stack, attachment.ifName);
     const device = ensureVrf(stack, config, link, undo);
@@ -89,7 +89,8 @@ function ensureVrf(stack: NetworkStack, config: VrfConfig, link: Link, undo: Und
   }
   const table = config.table ?? freeTable(usedTables(stack), FIRST_TABLE);
   undo.push(`remove ${vrfName}`, () => removeUnused(stack, vrfName));
-  createLink(stack, { name: vrfName, kind: KIND, data: new Attributes().set(vrfAttributes.table, table), up: true });
+  const data = new Attributes().set(vrfAttributes.table, table);
+  makingKind(KIND, () => createLink(stack, { name: vrfName, kind: KIND, data, up: true }));
   return findMade(stack, vrfName);
 }
 
@@ -147,8 +148,9 @@ function check({ config, attachment, sandbox, prevResult }: Check<VrfConfig>): v
     throw drift(`VRF ${device.name} has routing table ${table}, expected ${config.table}`);
   }
   if (!device.up) throw drift(`VRF ${device.name} is down`);
+  const all = listRules(stack); // of one family, a kernel without it refuses
   for (const family of FAMILIES) {
-    const rules = listRules(stack, family);
+    const rules = all.filter((rule) => rule.family === family);
     if (rules.length > 0 && !rules.some((rule) => rule.masterTable)) {
       throw drift(`the IPv${family} rule that leads packets of VRFs to their tables is missing`);
     }
@@ -157,7 +159,18 @@ function check({ config, attachment, sandbox, prevResult }: Check<VrfConfig>): v
   if (link === undefined || link.masterIndex !== device.index) {
     throw drift(`failed to find ${attachment.ifName} associated to vrf ${device.name}`);
   }
-  verifyInterface(sandbox, attachment.ifName, result);
+  const isNamed = result.interfaces.some(({ name, sandbox: path }) => path !== "" && name === link.name);
+  if (isNamed) verifyInterface(sandbox, link.name, movedTo(table, result));
+}
+
+/** The result, with the routes where ADD has put them: what was in the main table is in the VRF's. */
+function movedTo(table: number, { interfaces, ips, routes, dns }: Result): Result {
+  const moved: Route[] = [];
+  for (const { dst, gw, mtu, advmss, priority, table: given, scope } of routes) {
+    const isMoved = given === undefined || given === MAIN_TABLE;
+    moved.push({ dst, gw, mtu, advmss, priority, table: isMoved ? table : given, scope });
+  }
+  return { interfaces, ips, routes: moved, dns };
 }
 
 function status({ host }: Status<VrfConfig>): void {

@@ -54,5 +54,31 @@ case_container_links() {
   nothing_left parent card
 }
 
+# Behind ptp, one at a time: ADD, CHECK, ADD again, DEL
+case_chained_no_ipv6() {
+  sandbox a
+  modprobe -a vrf ifb sch_tbf sch_ingress cls_u32 act_mirred
+  local first before result config type more
+  first=$(network four ptp ",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$data\",\"ranges\":[[{\"subnet\":\"10.8.0.0/24\"}]],\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}")
+  before=$(cni ADD ptp a "$first") || fail "ptp: $before"
+  while read -r type more; do
+    config=$(network four "$type" "$more")
+    result=$(cni ADD "$type" a "${config%\}},\"prevResult\":$before}") || fail "$type: ADD: $result"
+    check "$type" a "$config" "$result" || fail "$type: CHECK"
+    cni ADD "$type" a "${config%\}},\"prevResult\":$before}" >/dev/null || fail "$type: ADD again"
+    cni DEL "$type" a "${config%\}},\"prevResult\":$result}" || fail "$type: DEL"
+    answers a 10.8.0.1 || fail "$type: no answer afterwards"
+  done <<'EOT'
+vrf ,"vrfname":"blue"
+sbr
+tuning ,"mtu":1400,"sysctl":{"net.core.somaxconn":"500"}
+bandwidth ,"ingressRate":10000000,"egressRate":10000000
+firewall
+portmap ,"runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}
+EOT
+  cni DEL ptp a "$first" || fail "ptp: DEL"
+}
+
 report "without IPv6 in the kernel: bridge, ptp and loopback live and die" case_no_ipv6
 report "without IPv6 in the kernel: macvlan, ipvlan, vlan, host-device, dummy and tap live and die" case_container_links
+thorough "without IPv6 in the kernel: vrf, sbr, tuning, bandwidth, firewall and portmap live and die" case_chained_no_ipv6

@@ -256,6 +256,22 @@ case_faults() {
   done
 }
 
+case_check_routes() {
+  wire
+  local words
+  ip -n c route add default via 10.0.0.1 dev eth0
+  result() { echo '{"cniVersion":"1.1.0","interfaces":[{"name":"eth0","sandbox":"/run/netns/c"}],"ips":[{"interface":0,"address":"10.0.0.2/24"}],"routes":[{"dst":"0.0.0.0/0","gw":"10.0.0.1"}]}'; }
+  vrf ADD eth0 blue >/dev/null || fail "ADD"
+  vrf CHECK eth0 blue || fail "CHECK"
+  ip -n c route del default table 1
+  ip -n c route add default via 10.0.0.1 dev eth0 onlink
+  words=$(vrf CHECK eth0 blue) && fail "CHECK takes the main table's route for the VRF's"
+  grep -q 'route 0.0.0.0/0 via 10.0.0.1 dev eth0 is missing in table 1' <<<"$words" || fail "$words"
+  result() { echo '{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.2/24"}]}'; }
+  vrf ADD eth0 blue >/dev/null || fail "ADD with a result that names no interface"
+  vrf CHECK eth0 blue || fail "CHECK with a result that names no interface"
+}
+
 case_without_six() {
   wire
   ip netns exec c sysctl -qw net.ipv6.conf.all.disable_ipv6=1
@@ -274,6 +290,7 @@ thorough "vrf: a table that a rule, a route or a VRF uses is not taken, nor by s
 thorough "vrf: another link's name, another table, another master, no interface: refused, with nothing left" case_refused
 report "vrf: DEL without interface, VRF or namespace succeeds" case_deletion
 thorough "vrf: CHECK misses the VRF, its table and state, an address, the rule, the port" case_check
+thorough "vrf: CHECK looks for routes in the VRF's table, and needs no interface in the result" case_check_routes
 thorough "vrf: state of the reference's is understood, and ours by the reference" case_interop
 thorough "vrf: an ADD that fails at any message leaves nothing, and DEL gives back what one that is killed has moved" case_faults
 thorough "vrf: life without IPv6" case_without_six
