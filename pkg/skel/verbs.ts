@@ -1,5 +1,5 @@
 /** Verbs for plugins that have nothing to do for one, with the reason in the plugin's own words where it uses them. */
-import { drift, invalidConfig } from "../../spec/errors.ts";
+import { invalidConfig } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
 import type { Gc, Status } from "./plugin.ts";
 
@@ -18,8 +18,8 @@ export function requirePrevResult(prevResult: Result | undefined, type: string):
   );
 }
 
-/** What CHECK compares with. @throws CniError 102 when the runtime gave none */
+/** What CHECK compares with. @throws CniError 7 when the runtime gave none: nothing can be said about the container then */
 export function requireCheckedResult(prevResult: Result | undefined, type: string): Result {
   if (prevResult !== undefined) return prevResult;
-  throw drift(`${type}: Required prevResult missing`, "the runtime passes the result of ADD as prevResult");
+  throw invalidConfig(`${type}: Required prevResult missing`, "the runtime passes the result of ADD as prevResult");
 }

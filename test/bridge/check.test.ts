@@ -156,7 +156,7 @@ describe.each(engines)("$name", (engine) => {
     const network = bridgeNetwork(node, engine);
     const container = await network.container("container");
     await network.add(container);
-    (await network.call(0, "CHECK", container)).expectError(102, /prevResult missing/);
+    (await network.call(0, "CHECK", container)).expectError(7, /prevResult missing/);
   });
 
   test.skipIf(missing !== undefined).each(["nftables", "iptables"])(

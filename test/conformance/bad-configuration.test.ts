@@ -215,7 +215,7 @@ const rows: readonly BadInput[] = [
     7,
     /required prevResult missing/,
   ),
-  bad("bandwidth", "CHECK without a prevResult", { ...named, type: "bandwidth" }, 102, /prevResult missing/, {
+  bad("bandwidth", "CHECK without a prevResult", { ...named, type: "bandwidth" }, 7, /prevResult missing/, {
     verb: "CHECK",
   }),
   bad("bandwidth", "a rate below a byte a second", { ...bandwidth, egressRate: 7 }, 7, /egressRate: 7 is less than/),
