@@ -3,9 +3,10 @@
  * reloads. Source: firewalld.dbus(5).
  */
 import { Bus, DbusError } from "../../pkg/dbus/bus.ts";
-import { firstFlag, firstText, firstTexts, type Message } from "../../pkg/dbus/message.ts";
+import { firstFlag, firstText, firstTexts, type Message, ProtocolError } from "../../pkg/dbus/message.ts";
 import type { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
+import { isKernelError } from "../../pkg/linux/errno.ts";
 import { Interrupted } from "../../pkg/linux/termination.ts";
 import { CniError, ErrorCode, invalidConfig, messageOf } from "../../spec/errors.ts";
 
@@ -20,13 +21,21 @@ export class Firewalld {
     this.bus = bus;
   }
 
-  /** The one on the bus at `address` (DBUS_SYSTEM_BUS_ADDRESS, or empty); `undefined` when none can be reached. @throws Interrupted */
-  static find(address: string): Firewalld | undefined {
+  /**
+   * The one on the bus at `address` (DBUS_SYSTEM_BUS_ADDRESS, or empty); `undefined` where nobody has its name, or nothing that is a
+   * message bus listens. @throws CniError of that code when the bus does not answer that; Interrupted
+   */
+  static find(address: string, code: number): Firewalld | undefined {
     try {
       return Firewalld.open(address);
     } catch (error) {
+      if (error instanceof ProtocolError || isNobodyThere(error)) return undefined;
       if (error instanceof Interrupted) throw error;
-      return undefined;
+      throw new CniError(
+        code,
+        `firewall cannot find out whether firewalld runs: ${messageOf(error)}`,
+        'see systemctl status dbus; "backend" in the configuration chooses without asking',
+      );
     }
   }
 
@@ -126,6 +135,10 @@ export class Firewalld {
   close(): void {
     this.bus.close();
   }
+}
+
+function isNobodyThere(error: unknown): boolean {
+  return isKernelError(error, "ENOENT") || isKernelError(error, "ENOTDIR") || isKernelError(error, "ECONNREFUSED");
 }
 
 /** `10.1.0.2/32`, as the reference has it. */

@@ -51,7 +51,7 @@ export function choosePlaces(host: NetworkStack, config: FirewallConfig, busAddr
 function findPlaces(host: NetworkStack, busAddress: string, code: number): Places {
   const problem = nftablesSupport(host);
   if (problem?.errno === "EPERM") requireNftables(host, code);
-  const firewalld = Firewalld.find(busAddress);
+  const firewalld = Firewalld.find(busAddress, code);
   try {
     const filters = allFilters(host);
     requirePrograms(filters, code);

@@ -4,7 +4,7 @@ import { Interrupted } from "../../pkg/linux/termination.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { nftablesPresent } from "../../pkg/nftables/support.ts";
 import type { Environment } from "../../spec/environment.ts";
-import { drift, messageOf } from "../../spec/errors.ts";
+import { drift, ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { FirewallConfig } from "./config.ts";
 import { Firewalld, sourceText } from "./firewalld.ts";
 import { type Freed, holderOf, zonedEntries } from "./removal.ts";
@@ -48,7 +48,7 @@ function restoreZones(host: NetworkStack, firewalld: Firewalld, warn: (line: str
 /** The same for GC, where firewalld runs and any record names a zone. @throws KernelError, Interrupted */
 export function restoreAll(host: NetworkStack, environment: Environment, warn: (line: string) => void): void {
   if (!nftablesPresent(host) || zonedEntries(host).length === 0) return;
-  const firewalld = Firewalld.find(busAddress(environment));
+  const firewalld = Firewalld.find(busAddress(environment), ErrorCode.Io);
   if (firewalld === undefined) return;
   try {
     restoreZones(host, firewalld, warn);
@@ -61,7 +61,7 @@ export function restoreAll(host: NetworkStack, environment: Environment, warn: (
 export function leaveZones(running: Firewalld | undefined, leaving: readonly Freed[], environment: Environment): void {
   const zoned = leaving.filter(({ zone }) => zone !== "");
   if (zoned.length === 0) return;
-  const firewalld = running ?? Firewalld.find(busAddress(environment));
+  const firewalld = running ?? Firewalld.find(busAddress(environment), ErrorCode.Io);
   try {
     for (const { address, zone } of zoned) firewalld?.removeSource(zone, address);
   } finally {
@@ -78,7 +78,7 @@ export function leaveDefaultZone(
   warn: (line: string) => void,
 ): void {
   if (config.backend === "nftables" || config.backend === "iptables") return;
-  const firewalld = Firewalld.find(busAddress(environment));
+  const firewalld = Firewalld.find(busAddress(environment), ErrorCode.Io);
   if (firewalld === undefined) {
     if (config.backend === "firewalld") warn("firewall: firewalld cannot be reached: what it knew, it has forgotten");
     return;

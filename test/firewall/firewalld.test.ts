@@ -194,6 +194,34 @@ describe.each(suites)("$name", (engine) => {
     expect(chosenBackend(unset)).toBe("nftables");
   });
 
+  test("a bus that will not say whether firewalld runs is not taken for none", async () => {
+    await using firewalld = await FirewalldNode.create(engine, false);
+    const { lab } = firewalld;
+    const network = lab.network();
+    const container = await network.container("container");
+    await network.add(container, FIREWALL);
+    const before = await look(firewalld);
+    // An error (3) without a body; its header's fields are the error's name (4), 39 characters, and the serial that it answers (5).
+    const denying = `
+      const name = "org.freedesktop.DBus.Error.AccessDenied";
+      const head = Buffer.from([0x6c, 3, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 56, 0, 0, 0, 4, 1, 0x73, 0, name.length, 0, 0, 0]);
+      const tail = Buffer.from([0, 5, 1, 0x75, 0, 1, 0, 0, 0]);
+      const server = require("node:net").createServer((peer) => {
+        peer.on("error", () => {});
+        peer.on("data", (data) => {
+          if (data.includes("AUTH")) peer.write("DATA\\r\\nOK 0123\\r\\n");
+          else if (data.includes("Hello")) peer.write(Buffer.concat([head, Buffer.from(name), tail]));
+        });
+      });
+      server.listen("/run/dbus/denying", () => console.log("listening"));`;
+    await lab.node.background([process.execPath, "-e", denying]).waitFor(/listening/);
+    const there = { env: { DBUS_SYSTEM_BUS_ADDRESS: "unix:path=/run/dbus/denying" } };
+    const words = /cannot find out whether firewalld runs: .*AccessDenied\nsee systemctl status dbus/;
+    (await network.addOne(FIREWALL, container, there)).expectError(5, words);
+    (await network.call(FIREWALL, "STATUS", undefined, {}, there)).expectError(50, words);
+    expectSame(await look(firewalld), before);
+  });
+
   test("where only the bus runs: ADD and STATUS say what is missing, DEL succeeds with a note, and unset it is another backend", async () => {
     await using firewalld = await FirewalldNode.create(engine, false);
     const { lab } = firewalld;
