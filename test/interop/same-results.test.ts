@@ -181,6 +181,14 @@ const comparisons: readonly Comparison[] = [
     after: [{ ...gateway, ipam: v4 }],
     runtimeConfig: { bandwidth: { ingressRate: 10_000_000, ingressBurst: 1_000_000 } },
   },
+  {
+    name: "firewall passes its prevResult on",
+    since: "0.4.0",
+    config: { type: "firewall", backend: "iptables", ingressPolicy: "same-bridge" },
+    after: [{ ...gateway, ipam: dual }],
+  },
+  { name: "sbr, both families", since: "0.3.0", config: { type: "sbr" }, after: [{ ...gateway, ipam: dual }] },
+  { name: "sbr, a table", since: "0.3.0", config: { type: "sbr", table: 300 }, after: [{ ...gateway, ipam: v4 }] },
   // Below 1.0.0 the reference's loopback prints the newest shape under the older version's name.
   { name: "loopback", since: "1.0.0", config: { type: "loopback" }, ifName: "lo" },
 ];

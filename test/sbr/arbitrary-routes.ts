@@ -100,6 +100,27 @@ function routes(
   );
 }
 
+/** The addresses of net1 that sbr is told of, and what it is asked for. */
+export interface Addresses {
+  readonly four: boolean;
+  readonly six: boolean;
+  /** An address of another subnet with another gateway, which needs a table of its own. */
+  readonly second: boolean;
+  /** One more address of the first subnet. */
+  readonly sibling: boolean;
+  readonly addSourceHints: boolean;
+}
+
+export const anyAddresses: fc.Arbitrary<Addresses> = fc
+  .record({
+    four: fc.boolean(),
+    six: fc.boolean(),
+    second: fc.boolean(),
+    sibling: fc.boolean(),
+    addSourceHints: fc.boolean(),
+  })
+  .filter(({ four, six, second }) => four || six || second);
+
 export const anyRoutes: fc.Arbitrary<Routes> = fc.record({
   commands: fc
     .array(fc.oneof(routes(destination4, way4, attributes4), routes(destination6, way6, attributes6)), {
