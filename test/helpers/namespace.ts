@@ -2,6 +2,9 @@
 import { Background } from "./background.ts";
 import { type CommandOptions, type CommandResult, runCommand, runSuccessfully } from "./command.ts";
 
+/** By its path: what is run inside may be given a PATH that does not lead there. */
+export const NSENTER = "/usr/bin/nsenter";
+
 /** Where `ip netns` keeps namespaces. */
 const NETNS_DIRECTORY = "/run/netns";
 
@@ -18,7 +21,7 @@ export class Namespace {
   protected constructor(name: string, enter?: readonly string[]) {
     this.name = name;
     this.path = `${NETNS_DIRECTORY}/${name}`;
-    this.enter = enter ?? ["nsenter", `--net=${this.path}`];
+    this.enter = enter ?? [NSENTER, `--net=${this.path}`];
   }
 
   /**

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Background } from "./background.ts";
 import { currentMachine } from "./machine.ts";
-import { Namespace } from "./namespace.ts";
+import { Namespace, NSENTER } from "./namespace.ts";
 
 /** Where plugins keep files; each node sees its own. */
 export const stateDirectories: readonly string[] = [
@@ -33,7 +33,7 @@ export class TestNode extends Namespace {
 
   private constructor(name: string, directory: string, keeper: Background) {
     // The root too: in a virtual machine, that of the mount namespace is another.
-    super(name, ["nsenter", `--target=${keeper.pid}`, "--net", "--mount", "--root"]);
+    super(name, [NSENTER, `--target=${keeper.pid}`, "--net", "--mount", "--root"]);
     this.directory = directory;
     this.keeper = keeper;
   }
