@@ -4,6 +4,9 @@ import { chainAttributes, hookAttributes } from "./messages.ts";
 import { type Table, tableText } from "./table.ts";
 import { Userdata } from "./userdata.ts";
 
+/** Bytes that a name may have (NFT_NAME_MAXLEN without its NUL); the kernel answers ERANGE to a longer one. */
+export const LONGEST_NAME = 255;
+
 /** Where in a packet's way a base chain sits. */
 export type Hook = "prerouting" | "input" | "forward" | "output" | "postrouting";
 

@@ -9,6 +9,7 @@
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import { LONGEST_NAME } from "../../pkg/nftables/chain.ts";
 import { chainExists, listRules } from "../../pkg/nftables/ruleset.ts";
 import type { Table } from "../../pkg/nftables/table.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
@@ -21,7 +22,8 @@ const prerouting = "PREROUTING";
 export function removeReferenceSpoofCheck(host: NetworkStack, attachment: Attachment): void {
   const socket = host.netfilter;
   const chain = `cni-br-iface-${attachment.containerId}-${attachment.ifName}`;
-  if (!chainExists(socket, table, chain)) return;
+  // The reference's ADD fails with such an id: it has no chain, and the kernel refuses to be asked for one.
+  if (chain.length > LONGEST_NAME || !chainExists(socket, table, chain)) return;
   const comment = `macspoofchk-${attachment.containerId}-${attachment.ifName}`;
   const change = new Transaction();
   for (const rule of listRules(socket, table, prerouting)) {

@@ -52,6 +52,20 @@ describe.each(engines)("$name", (engine) => {
     }
   });
 
+  test("a container whose id is as long as a file's name may be comes and goes", async () => {
+    await using node = await TestNode.create();
+    const network = bridgeNetwork(node, engine, { isGateway: true, ipMasq: true, macspoofchk: true, ipam: four });
+    const first = await network.container("first");
+    await network.add(first);
+    await network.del(first);
+    const before = await snapshot(node);
+    const container = await network.container("0123456789".repeat(25));
+    await network.add(container);
+    await network.check(container);
+    await network.del(container);
+    expectSame(await snapshot(node), before);
+  });
+
   test("an ADD of the same container in a new sandbox replaces the pair in the old one", async () => {
     await using node = await TestNode.create();
     const network = bridgeNetwork(node, engine);
