@@ -65,6 +65,12 @@ function rulesWithoutPrograms(family: Family, chain: string): CniError {
   );
 }
 
+/** Whether the table of any iptables has the chain, also where the programs are gone by now. */
+export function chainIsThere(host: NetworkStack, family: Family, table: string, chain: string): boolean {
+  if (nftablesPresent(host) && chainExists(host.netfilter, nftTable(family, table), chain)) return true;
+  return iptablesWithChain(host, family, table, chain).length > 0;
+}
+
 /** The tables that the older variant has loaded in this namespace. */
 export function legacyTables(family: Family): string[] {
   try {

@@ -3,7 +3,7 @@ import type { Prefix } from "../../pkg/ip/prefix.ts";
 import { addressDatum, type Datum, interfaceDatum, portDatum, protocolDatum } from "../../pkg/nftables/datum.ts";
 import { type Element, element, mapping as mapElement } from "../../pkg/nftables/element.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
-import { addressed, all, LOCAL, neighbourSet, OWNERS, ports, self } from "./sets.ts";
+import { addressed, all, LOCAL, LOCALNET, neighbourSet, OWNERS, ports, self } from "./sets.ts";
 import { protocolNumber, specificAddress, type Target } from "./targets.ts";
 
 /** An element and the set that it is for. */
@@ -55,9 +55,9 @@ function ownerDatum(key: string): Datum {
   return { text: key, bytes };
 }
 
-/** An interface whose route_localnet we turned on. */
-export function localnetElement(name: string): Element {
-  return element([interfaceDatum(name)]);
+/** An interface whose route_localnet we turned on; with a tag where it is a container's own. */
+export function localnetElement(name: string, tag?: string): Placed {
+  return { set: LOCALNET, element: element([interfaceDatum(name)], tag === undefined ? {} : { comment: tag }) };
 }
 
 /** The map's element of a mapping without conditions. */

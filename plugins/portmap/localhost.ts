@@ -1,26 +1,77 @@
 /**
  * Connections of the host itself to 127.0.0.1: the kernel sends them on to a container only with route_localnet on the interface
- * that leads there. Others could then reach the host's own localhost by that interface, which the table's guard forbids.
+ * that leads there. Others could then reach the host's own localhost by that interface, which the table's guard forbids. So the
+ * table remembers the interfaces: it is not to go while one of them is open.
  */
 import type { Address } from "../../pkg/ip/address.ts";
-import { findLinkByIndex } from "../../pkg/netlink/link.ts";
+import { findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
 import { lookupRoute } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import { tableExists } from "../../pkg/nftables/ruleset.ts";
 import { readSysctl, writeSysctl } from "../../pkg/sysctl/sysctl.ts";
+import { drift } from "../../spec/errors.ts";
+import { localnetElement, type Placed } from "./elements.ts";
+import { referenceIsInUse } from "./reference-rules.ts";
+import { table } from "./sets.ts";
 
-/** The interface by which the host reaches the container; `undefined` when no route leads there. */
-export function interfaceTowards(host: NetworkStack, container: Address): string | undefined {
-  const index = lookupRoute(host, container)?.linkIndex ?? 0;
-  return index === 0 ? undefined : findLinkByIndex(host, index)?.name;
+/** The interface by which the host reaches the container; `undefined` when no route leads there but by somebody else's gateway. */
+export function interfaceTowards(host: NetworkStack, container: Address): Link | undefined {
+  const route = lookupRoute(host, container);
+  if (route === undefined || route.gateway !== undefined || route.linkIndex === 0) return undefined;
+  return findLinkByIndex(host, route.linkIndex);
+}
+
+/** What the table remembers of the container's own interface, a veth with its other end elsewhere: it leaves with its owner. */
+export function ownLocalnet(host: NetworkStack, towards: Link | undefined, tag: string): Placed[] {
+  if (towards === undefined || !goesWithContainer(towards) || isOnByDefault(host)) return [];
+  return [localnetElement(towards.name, tag)];
+}
+
+/** What the table remembers of an interface that stays, unless others than us turned its route_localnet on. */
+export function sharedLocalnet(host: NetworkStack, towards: Link | undefined): Placed | undefined {
+  if (towards === undefined || goesWithContainer(towards)) return undefined;
+  if (letsLocalhostOut(host, towards.name) && !isLeftOver(host, towards.name)) return undefined;
+  return localnetElement(towards.name);
+}
+
+function goesWithContainer(link: Link): boolean {
+  return link.linkNamespaceId !== undefined;
+}
+
+function isOnByDefault(host: NetworkStack): boolean {
+  return letsLocalhostOut(host, "default");
+}
+
+/** Whether nobody is left who can have turned it on: somebody flushed the rules, and what the table knew and guarded. */
+function isLeftOver(host: NetworkStack, name: string): boolean {
+  if (!letsLocalhostOut(host, name) || isOnByDefault(host)) return false;
+  return !tableExists(host.netfilter, table) && !referenceIsInUse(host);
+}
+
+/** Turns off what a flush of the rules left on. @throws the file system's error when /proc/sys cannot be written */
+export function closeLeftOver(host: NetworkStack, name: string): void {
+  if (!isLeftOver(host, name)) return;
+  keepLocalhostIn(host, name);
+  if (tableExists(host.netfilter, table)) letLocalhostOut(host, name); // an ADD came in between
 }
 
 function keyOf(name: string): string {
   return `net/ipv4/conf/${name}/route_localnet`;
 }
 
-/** Whether somebody turned it on before us. */
-export function letsLocalhostOut(host: NetworkStack, name: string): boolean {
+/** Whether it is on, whoever turned it on. */
+function letsLocalhostOut(host: NetworkStack, name: string): boolean {
   return readSysctl(host.namespace, keyOf(name)) === "1";
+}
+
+/** For CHECK: something may have reset it since ADD (sysctl --system). @throws CniError 102 */
+export function verifyLocalhostGoesOut(host: NetworkStack, name: string): void {
+  if (letsLocalhostOut(host, name)) return;
+  const key = `net.ipv4.conf.${name.replaceAll(".", "/")}.route_localnet`;
+  throw drift(
+    `the host's connections to 127.0.0.1 do not reach mapped ports: ${key} is 0`,
+    `switch it on: sysctl -w ${key}=1; see what in /etc/sysctl.d or elsewhere has switched it off`,
+  );
 }
 
 /** @throws the file system's error when /proc/sys cannot be written */

@@ -11,11 +11,11 @@ import { generation, listRules } from "../../pkg/nftables/ruleset.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
-import { localnetElement, ownerKey, ownerNote, type Placed } from "./elements.ts";
+import { ownerKey, ownerNote, type Placed } from "./elements.ts";
 import { isGone } from "./identity.ts";
 import { decodeMapped, mappedText } from "./mapped.ts";
 import { conditionalChain, neighbourRule, neighboursChain, standingChains } from "./rules.ts";
-import { holdsPorts, LOCALNET, neighbourSet, standingSets, table, tableComment } from "./sets.ts";
+import { holdsPorts, neighbourSet, standingSets, table, tableComment } from "./sets.ts";
 import { conditionalHandles, taggedElements } from "./tagged.ts";
 
 /** All that one attachment has in the table. */
@@ -24,10 +24,11 @@ export interface Plan {
   readonly owner: Placed;
   readonly ports: readonly Placed[];
   readonly conditional: readonly Rule[];
-  readonly masqueraded: readonly Placed[];
+  /** What else has the owner's tag: what masquerades the mappings' connections, and the container's own interface. */
+  readonly others: readonly Placed[];
   readonly subnets: readonly Prefix[];
-  /** The interface whose route_localnet we turned on, if any. */
-  readonly localnet: string | undefined;
+  /** The shared interface whose route_localnet we turn on, if any. */
+  readonly localnet: Placed | undefined;
 }
 
 /**
@@ -49,11 +50,11 @@ export function ensureMappings(host: NetworkStack, plan: Plan): void {
 }
 
 function addNew(change: Transaction, plan: Plan): Transaction {
-  for (const each of [plan.owner, ...plan.ports, ...plan.masqueraded]) {
+  for (const each of [plan.owner, ...plan.ports, ...plan.others]) {
     change.createElements(table, each.set, [each.element]);
   }
   for (const rule of plan.conditional) change.addRule(table, conditionalChain, rule);
-  if (plan.localnet !== undefined) change.addElements(table, LOCALNET, [localnetElement(plan.localnet)]);
+  if (plan.localnet !== undefined) change.addElements(table, plan.localnet.set, [plan.localnet.element]);
   return change;
 }
 
@@ -97,7 +98,7 @@ function obstacles(socket: NetlinkSocket, plan: Plan): Placed[] {
   if (findElement(socket, table, plan.owner.set, plan.owner.element) !== undefined) {
     for (const each of taggedElements(socket, own)) found.add(each.set, keyOf(each.listed));
   }
-  for (const each of [...plan.ports, ...plan.masqueraded]) {
+  for (const each of [...plan.ports, ...plan.others]) {
     const there = findElement(socket, table, each.set, each.element);
     if (there === undefined) continue;
     if (holdsPorts(each.set)) refuseIfTaken(socket, plan.attachment, each, there.comment ?? "");
@@ -148,7 +149,7 @@ function holderNamed(tag: string): string {
 export function verifyMappings(host: NetworkStack, plan: Plan): void {
   const socket = host.netfilter;
   // First what only this container's ADD makes: advice for the chains is of no use where the mappings are gone as well.
-  for (const each of [...plan.ports, ...plan.masqueraded, plan.owner]) verifyElement(socket, plan.attachment, each);
+  for (const each of [...plan.ports, ...plan.others, plan.owner]) verifyElement(socket, plan.attachment, each);
   for (const { chain, rules } of standingChains()) {
     if (listRules(socket, table, chain.name).length < rules.length) {
       throw drift(

@@ -5,6 +5,7 @@
  */
 import type { Family } from "../../pkg/ip/address.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
+import type { Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Rule } from "../../pkg/nftables/rule.ts";
 import { nftablesPresent } from "../../pkg/nftables/support.ts";
@@ -29,7 +30,14 @@ import { forgetEarlierFlows, forgetFlows } from "./flows.ts";
 import { identityOf } from "./identity.ts";
 import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptables } from "./iptables-mappings.ts";
 import type { IptablesPlan } from "./iptables-rules.ts";
-import { interfaceTowards, letLocalhostOut, letsLocalhostOut } from "./localhost.ts";
+import {
+  closeLeftOver,
+  interfaceTowards,
+  letLocalhostOut,
+  ownLocalnet,
+  sharedLocalnet,
+  verifyLocalhostGoesOut,
+} from "./localhost.ts";
 import type { Mapped } from "./mapped.ts";
 import { ensureMappings, type Plan, verifyMappings } from "./mappings.ts";
 import { removeReferenceRules } from "./reference-rules.ts";
@@ -48,34 +56,32 @@ function add({ config, attachment, host, sandbox, prevResult, undo, warn }: Add<
   const backend = chooseBackend(host, config);
   requireBackend(host, backend, ErrorCode.Io);
 
-  const localnet = config.snat ? localhostInterface(host, targets) : undefined;
+  const towards = localhostInterface(host, config, targets);
   undo.push("remove the port mappings", () => removeAll(host, attachment));
   if (backend === "nftables") {
-    const turnsOn = localnet !== undefined && !letsLocalhostOut(host, localnet);
-    ensureMappings(
-      host,
-      nftablesPlan(config, attachment, targets, identityOf(sandbox.path), turnsOn ? localnet : undefined),
-    );
+    ensureMappings(host, nftablesPlan(host, config, attachment, targets, identityOf(sandbox.path), towards));
   } else {
     ensureInIptables(iptablesPlan(config, attachment, targets), config.conditions6);
   }
-  if (localnet !== undefined) letLocalhostOut(host, localnet);
+  if (towards !== undefined) letLocalhostOut(host, towards.name);
   attemptFlows(warn, () => forgetEarlierFlows(host, targets));
   return result;
 }
 
 /** The interface that must let the host's own connections to 127.0.0.1 out to the container. */
-function localhostInterface(host: NetworkStack, targets: readonly Target[]): string | undefined {
+function localhostInterface(host: NetworkStack, config: PortmapConfig, targets: readonly Target[]): Link | undefined {
+  if (!config.snat) return undefined;
   const target = targets.find((each) => each.container.family === 4);
   return target === undefined ? undefined : interfaceTowards(host, target.container.address);
 }
 
 function nftablesPlan(
+  host: NetworkStack,
   config: PortmapConfig,
   attachment: Attachment,
   targets: readonly Target[],
   identity: string,
-  localnet: string | undefined,
+  towards: Link | undefined,
 ): Plan {
   const ports: Placed[] = [];
   const conditional: Rule[] = [];
@@ -90,10 +96,20 @@ function nftablesPlan(
       for (const rule of conditionalRules(target, alternatives, attachment.tag)) conditional.push(rule);
     }
   }
-  const masqueraded = masqueradeElements(targets, config, attachment.tag);
+  const others = otherElements(host, config, attachment, targets, towards);
   const subnets: Prefix[] = neighbourSubnets(targets, config);
-  const owner = ownerElement(attachment, { count: 1 + ports.length + masqueraded.length, identity });
-  return { attachment, owner, ports, conditional, masqueraded, subnets, localnet };
+  const owner = ownerElement(attachment, { count: 1 + ports.length + others.length, identity });
+  return { attachment, owner, ports, conditional, others, subnets, localnet: sharedLocalnet(host, towards) };
+}
+
+function otherElements(
+  host: NetworkStack,
+  config: PortmapConfig,
+  attachment: Attachment,
+  targets: readonly Target[],
+  towards: Link | undefined,
+): Placed[] {
+  return [...masqueradeElements(targets, config, attachment.tag), ...ownLocalnet(host, towards, attachment.tag)];
 }
 
 function conditionsOf(config: PortmapConfig, family: Family): readonly string[] {
@@ -125,9 +141,14 @@ function attemptFlows(warn: (line: string) => void, forget: () => void): void {
 /** By what the kernel's objects say, whatever the backend is now, with or without mappings and prevResult. */
 function del({ config, attachment, host, prevResult, teardown, warn }: Del<PortmapConfig>): void {
   const gone: Mapped[] = [];
+  const containers = prevResult === undefined ? [] : containerAddresses(prevResult, attachment.ifName);
+  const targets = tolerantTargets(config.mappings, containers);
   teardown.attempt("remove the mappings", () => {
-    const expected = prevResult === undefined ? [] : expectedElements(config, attachment, prevResult);
+    if (!nftablesPresent(host)) return;
+    const towards = localhostInterface(host, config, targets);
+    const expected = expectedElements(host, config, attachment, targets, towards);
     for (const mapped of removeFromNftables(host, attachment, expected)) gone.push(mapped);
+    if (towards !== undefined) closeLeftOver(host, towards.name);
   });
   teardown.attempt("remove the mappings of iptables", () => {
     for (const mapped of removeFromIptables(host, attachment)) gone.push(mapped);
@@ -136,14 +157,18 @@ function del({ config, attachment, host, prevResult, teardown, warn }: Del<Portm
 }
 
 /** What an ADD of the same request would have put into sets and maps; a guess that saves searching. */
-function expectedElements(config: PortmapConfig, attachment: Attachment, result: Result): Placed[] {
-  const targets = tolerantTargets(config.mappings, containerAddresses(result, attachment.ifName));
+function expectedElements(
+  host: NetworkStack,
+  config: PortmapConfig,
+  attachment: Attachment,
+  targets: readonly Target[],
+  towards: Link | undefined,
+): Placed[] {
   const expected: Placed[] = [ownerKey(attachment.key)];
   for (const target of targets) {
     if (conditionsOf(config, target.container.family).length === 0) expected.push(portElement(target, attachment.tag));
   }
-  for (const each of masqueradeElements(targets, config, attachment.tag)) expected.push(each);
-  return expected;
+  return [...expected, ...otherElements(host, config, attachment, targets, towards)];
 }
 
 /** DEL does not mind what ADD must have refused. */
@@ -156,14 +181,13 @@ function tolerantTargets(mappings: readonly PortMapping[], containers: readonly 
 }
 
 function removeFromNftables(host: NetworkStack, attachment: Attachment, expected: readonly Placed[]): Mapped[] {
-  if (!nftablesPresent(host)) return [];
   const gone = removeMappings(host, attachment, expected);
   removeReferenceRules(host, attachment.containerId);
   return gone;
 }
 
 function removeAll(host: NetworkStack, attachment: Attachment): void {
-  removeFromNftables(host, attachment, []);
+  if (nftablesPresent(host)) removeFromNftables(host, attachment, []);
   removeFromIptables(host, attachment);
 }
 
@@ -171,11 +195,13 @@ function check({ config, attachment, host, sandbox, prevResult }: Check<PortmapC
   const result = requireCheckedResult(prevResult, "portmap");
   const targets = targetsOf(config.mappings, containerAddresses(result, attachment.ifName));
   if (targets.length === 0) return;
+  const towards = localhostInterface(host, config, targets);
   if (chooseBackend(host, config) === "nftables") {
-    verifyMappings(host, nftablesPlan(config, attachment, targets, identityOf(sandbox.path), undefined));
+    verifyMappings(host, nftablesPlan(host, config, attachment, targets, identityOf(sandbox.path), towards));
   } else {
     verifyInIptables(iptablesPlan(config, attachment, targets), config.conditions6);
   }
+  if (towards !== undefined) verifyLocalhostGoesOut(host, towards.name);
 }
 
 function gc({ network, host, valid, teardown, warn }: Gc<PortmapConfig>): void {

@@ -39,12 +39,11 @@ export function collectMappings(host: NetworkStack, isStale: (tag: string) => bo
 }
 
 function removeOwners(host: NetworkStack, gone: (tag: string) => boolean, find: () => Tagged[]): Mapped[] {
-  const socket = host.netfilter;
   for (let tries = 1; ; tries++) {
     try {
       const found = find();
       if (!deleteTableIfUnused(host, gone)) {
-        deleteTagged(socket, found, gone);
+        deleteTagged(host, found, gone);
         deleteTableIfUnused(host, gone); // others may have left in the same moment
       }
       return mappedOf(found);
@@ -80,7 +79,9 @@ function interfaceName(key: Uint8Array): string {
 }
 
 /** @throws KernelError ENOENT when somebody else removed one meanwhile: nothing is removed then */
-function deleteTagged(socket: NetlinkSocket, found: readonly Tagged[], gone: (tag: string) => boolean): void {
+function deleteTagged(host: NetworkStack, found: readonly Tagged[], gone: (tag: string) => boolean): void {
+  const socket = host.netfilter;
+  for (const { set, listed } of found) if (set === LOCALNET) keepLocalhostIn(host, interfaceName(listed.key));
   const change = new Transaction();
   for (const { set, listed } of found) change.deleteElements(table, set, [keyOf(listed)]);
   for (const handle of conditionalHandles(socket, gone)) change.deleteRule(table, conditionalChain, handle);

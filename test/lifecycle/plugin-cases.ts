@@ -238,6 +238,15 @@ export const pluginCases: readonly PluginCase[] = [
     works: "host",
   },
   {
+    name: "portmap, nftables, after ptp",
+    since: "0.3.0",
+    config: { type: "portmap", backend: "nftables", capabilities: { portMappings: true } },
+    after: [{ type: "ptp", ipam: dual }],
+    runtimeConfig: mappings,
+    works: "host",
+    sampled: true,
+  },
+  {
     name: "portmap, iptables",
     since: "0.3.0",
     config: { type: "portmap", backend: "iptables", capabilities: { portMappings: true } },

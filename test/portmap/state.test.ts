@@ -4,9 +4,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { engines, reference, referenceMissing } from "../helpers/engines.ts";
-import type { TestAttachment } from "../helpers/network.ts";
+import { type TestAttachment, TestNetwork } from "../helpers/network.ts";
 import { callPlugin, type Json } from "../helpers/plugin.ts";
-import { expectSame, snapshot } from "../helpers/snapshot.ts";
+import { expectSame, expectSameEventually, snapshot } from "../helpers/snapshot.ts";
 import { MappedNode } from "./mapped-node.ts";
 
 const web = { hostPort: 8080, containerPort: 80, protocol: "tcp" };
@@ -126,6 +126,60 @@ describe.each(engines)("$name", (engine) => {
     (await call(lab, "CHECK", "a", alone("net", 0, [web]))).expectSuccess();
   });
 
+  describe("after a flush of all rules, which takes along the guard of 127.0.0.0/8", () => {
+    const isOpen = async (lab: MappedNode): Promise<boolean> =>
+      (await lab.node.exec(["cat", "/proc/sys/net/ipv4/conf/cni22/route_localnet"])) === "1\n";
+
+    test("the next ADD guards again, and the last DEL closes the interface", async () => {
+      await using lab = await MappedNode.create(engine);
+      const network = lab.network([[web], [dns]]);
+      const one = await network.container("one");
+      await network.add(one);
+      await lab.node.exec(["nft", "flush", "ruleset"]);
+      const two = await network.container("two");
+      await network.add(two);
+      await network.del(one);
+      expect(await isOpen(lab), "the second container's mapping needs it").toBe(true);
+      await network.del(two);
+      expect(await isOpen(lab)).toBe(false);
+      expect(await lab.node.exec(["nft", "list", "tables"])).toBe("");
+    });
+
+    test("the container's DEL closes the interface", async () => {
+      await using lab = await MappedNode.create(engine);
+      const network = lab.network([[web]]);
+      const container = await network.container("container");
+      await network.add(container);
+      await lab.node.exec(["nft", "flush", "ruleset"]);
+      expect(await isOpen(lab)).toBe(true);
+      await network.del(container);
+      expect(await isOpen(lab)).toBe(false);
+    });
+
+    test("what the node has on by default stays on", async () => {
+      await using lab = await MappedNode.create(engine);
+      await lab.node.exec(["sysctl", "-qw", "net.ipv4.conf.default.route_localnet=1"]);
+      const network = lab.network([[web], [web]]);
+      for (const name of ["one", "two"]) {
+        const container = await network.container(name);
+        await network.add(container);
+        await lab.node.exec(["nft", "flush", "ruleset"]);
+        await network.del(container);
+        expect(await isOpen(lab)).toBe(true);
+      }
+    });
+  });
+
+  test("CHECK notices that route_localnet was switched off", async () => {
+    await using lab = await MappedNode.create(engine);
+    const network = lab.network([[web]]);
+    const container = await network.container("container");
+    await network.add(container);
+    await network.check(container);
+    await lab.node.exec(["sysctl", "-qw", "net.ipv4.conf.cni22.route_localnet=0"]);
+    (await network.checkOne(1, container)).expectError(102, /127\.0\.0\.1.*cni22\.route_localnet is 0/);
+  });
+
   const sabotage: readonly (readonly string[])[] = [
     ["flush", "chain", "inet", "ferrule_portmap", "hostports"],
     ["flush", "chain", "inet", "ferrule_portmap", "guard"],
@@ -189,6 +243,42 @@ describe.each(engines)("$name", (engine) => {
       expect(received, `bytes that ${verb} was sent by the kernel`).toBeLessThan(60_000);
     }
     (await call(lab, "DEL", "keeper", alone("net", 0, [web]))).expectSuccess();
+  });
+
+  test("behind ptp every container has an interface of its own, which no trace of stays", async () => {
+    await using lab = await MappedNode.create(engine);
+    const { node } = lab;
+    const ipam = { type: "host-local", subnet: "10.22.0.0/24" };
+    const network = new TestNetwork(node, "1.1.0", [
+      { suite: engine, config: { type: "ptp", ipam } },
+      {
+        suite: engine,
+        config: { type: "portmap" },
+        runtimeConfig: (index) => ({ portMappings: [{ ...web, hostPort: 8080 + index }] }),
+      },
+    ]);
+    const lasting = await network.container("lasting");
+    await network.add(lasting);
+    const before = await snapshot(node);
+    for (const leave of ["DEL", "GC", "killed"]) {
+      const container = await network.container(leave);
+      await network.add(container);
+      expect((await snapshot(node)).lines).not.toEqual(before.lines);
+      if (leave === "killed") await container.sandbox.remove();
+      if (leave === "DEL") await network.del(container);
+      else await network.gc([lasting]);
+      await expectSameEventually(() => snapshot(node), before, leave);
+    }
+    const passing = await network.container("passing");
+    await network.add(passing);
+    const end = passing.result.interfaces[0].name;
+    passing.result = (await network.addOne(1, passing)).expectSuccess();
+    (await network.delOne(1, passing)).expectSuccess();
+    expect(await node.exec(["cat", `/proc/sys/net/ipv4/conf/${end}/route_localnet`]), "after a repeated ADD").toBe(
+      "0\n",
+    );
+    await network.del(passing);
+    expectSame(await snapshot(node), before);
   });
 
   test("of many that want one port at once, one has it", async () => {
