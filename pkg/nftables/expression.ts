@@ -57,7 +57,7 @@ const fibAttributes = attributes({
   result: attribute(2, u32be), // NFT_FIB_RESULT_*
   flags: attribute(3, u32be), // NFTA_FIB_F_*
 });
-const compareAttributes = attributes({
+export const compareAttributes = attributes({
   source: attribute(1, u32be),
   operator: attribute(2, u32be), // NFT_CMP_*
   value: nested(3),
@@ -75,7 +75,7 @@ const bitwiseAttributes = attributes({
   mask: nested(4),
   xor: nested(5),
 });
-const immediateAttributes = attributes({
+export const immediateAttributes = attributes({
   destination: attribute(1, u32be), // 0: the verdict
   value: nested(2),
 });

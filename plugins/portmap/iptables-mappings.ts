@@ -53,6 +53,16 @@ export function verifyInIptables(plan: IptablesPlan, conditions6: readonly strin
   }
 }
 
+/** Whether all of the plan is in iptables, which need not be there. */
+export function isInIptables(plan: IptablesPlan, conditions6: readonly string[]): boolean {
+  try {
+    verifyInIptables(plan, conditions6);
+    return true;
+  } catch (_) {
+    return false;
+  }
+}
+
 /** Removes the container's mappings and tells what they were; nothing runs where there are none. Absence is success. */
 export function removeFromIptables(host: NetworkStack, attachment: Attachment): Mapped[] {
   const found: Mapped[] = [];

@@ -3,7 +3,7 @@
  *
  *   outside ──▶ host:8080 ──DNAT──▶ 10.1.0.2:80 [eth0]container
  */
-import type { Family } from "../../pkg/ip/address.ts";
+import type { Address, Family } from "../../pkg/ip/address.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
 import type { Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
@@ -28,7 +28,13 @@ import { config, type PortMapping, type PortmapConfig } from "./config.ts";
 import { masqueradeElements, neighbourSubnets, ownerElement, ownerKey, type Placed, portElement } from "./elements.ts";
 import { forgetEarlierFlows, forgetFlows } from "./flows.ts";
 import { identityOf } from "./identity.ts";
-import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptables } from "./iptables-mappings.ts";
+import {
+  collectInIptables,
+  ensureInIptables,
+  isInIptables,
+  removeFromIptables,
+  verifyInIptables,
+} from "./iptables-mappings.ts";
 import type { IptablesPlan } from "./iptables-rules.ts";
 import {
   closeLeftOver,
@@ -40,10 +46,10 @@ import {
 } from "./localhost.ts";
 import type { Mapped } from "./mapped.ts";
 import { ensureMappings, type Plan, verifyMappings } from "./mappings.ts";
-import { removeReferenceRules } from "./reference-rules.ts";
+import { isMappedByReference, removeReferenceRules } from "./reference-rules.ts";
 import { collectMappings, removeMappings } from "./removal.ts";
 import { conditionalRules } from "./rules.ts";
-import { containerAddresses, type Target, targetsOf } from "./targets.ts";
+import { containerAddresses, mappedTarget, type Target, targetsOf } from "./targets.ts";
 
 export function portmap(): Plugin {
   return definePlugin({ type: "portmap", since: "0.1.0", entersSandbox: false, config, add, del, check, gc, status });
@@ -141,13 +147,18 @@ function attemptFlows(warn: (line: string) => void, forget: () => void): void {
 /** By what the kernel's objects say, whatever the backend is now, with or without mappings and prevResult. */
 function del({ config, attachment, host, prevResult, teardown, warn }: Del<PortmapConfig>): void {
   const gone: Mapped[] = [];
-  const containers = prevResult === undefined ? [] : containerAddresses(prevResult, attachment.ifName);
-  const targets = tolerantTargets(config.mappings, containers);
+  const containers = prevResult === undefined ? undefined : containerAddresses(prevResult, attachment.ifName);
+  const targets = tolerantTargets(config.mappings, containers ?? []);
   teardown.attempt("remove the mappings", () => {
     if (!nftablesPresent(host)) return;
     const towards = localhostInterface(host, config, targets);
     const expected = expectedElements(host, config, attachment, targets, towards);
-    for (const mapped of removeFromNftables(host, attachment, expected)) gone.push(mapped);
+    for (const mapped of removeMappings(host, attachment, expected)) gone.push(mapped);
+    removeReferenceRules(
+      host,
+      attachment.containerId,
+      containers?.map((each: Prefix): Address => each.address),
+    );
     if (towards !== undefined) closeLeftOver(host, towards.name);
   });
   teardown.attempt("remove the mappings of iptables", () => {
@@ -180,26 +191,29 @@ function tolerantTargets(mappings: readonly PortMapping[], containers: readonly 
   }
 }
 
-function removeFromNftables(host: NetworkStack, attachment: Attachment, expected: readonly Placed[]): Mapped[] {
-  const gone = removeMappings(host, attachment, expected);
-  removeReferenceRules(host, attachment.containerId);
-  return gone;
-}
-
+/** What this ADD made; the reference's rules in nf_tables are not told apart by network, and may be another one's. */
 function removeAll(host: NetworkStack, attachment: Attachment): void {
-  if (nftablesPresent(host)) removeFromNftables(host, attachment, []);
+  if (nftablesPresent(host)) removeMappings(host, attachment, []);
   removeFromIptables(host, attachment);
 }
 
+/** What either suite's other backends have mapped counts, too: it serves until the container goes. */
 function check({ config, attachment, host, sandbox, prevResult }: Check<PortmapConfig>): void {
   const result = requireCheckedResult(prevResult, "portmap");
   const targets = targetsOf(config.mappings, containerAddresses(result, attachment.ifName));
   if (targets.length === 0) return;
   const towards = localhostInterface(host, config, targets);
-  if (chooseBackend(host, config) === "nftables") {
-    verifyMappings(host, nftablesPlan(host, config, attachment, targets, identityOf(sandbox.path), towards));
+  const inIptables = iptablesPlan(config, attachment, targets);
+  if (chooseBackend(host, config) === "iptables") {
+    verifyInIptables(inIptables, config.conditions6);
   } else {
-    verifyInIptables(iptablesPlan(config, attachment, targets), config.conditions6);
+    try {
+      verifyMappings(host, nftablesPlan(host, config, attachment, targets, identityOf(sandbox.path), towards));
+    } catch (error) {
+      const mappings = targets.map((each: Target): Mapped => mappedTarget(each));
+      const isMapped = isMappedByReference(host, attachment.containerId, mappings);
+      if (!isMapped && !isInIptables(inIptables, config.conditions6)) throw error;
+    }
   }
   if (towards !== undefined) verifyLocalhostGoesOut(host, towards.name);
 }

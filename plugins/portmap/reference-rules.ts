@@ -1,13 +1,16 @@
 /**
  * The reference suite's mappings in nf_tables: rules in `ip cni_hostport` and `ip6 cni_hostport` whose comment is the container's
- * id and nothing else, so that neither network nor interface can be told apart.
+ * id and nothing else, so that networks and interfaces are told apart by the addresses alone.
  */
+import { Address } from "../../pkg/ip/address.ts";
 import { chainIsThere } from "../../pkg/iptables/installed.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import { listRules, tableExists } from "../../pkg/nftables/ruleset.ts";
+import { ruleValues } from "../../pkg/nftables/rule-values.ts";
+import { type ListedRule, listRules, tableExists } from "../../pkg/nftables/ruleset.ts";
 import type { Table, TableFamily } from "../../pkg/nftables/table.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
+import { type Mapped, mappingOfRule, mappingText } from "./mapped.ts";
 
 /** The chain of iptables that every mapping is reached by. */
 const DNAT = "CNI-HOSTPORT-DNAT";
@@ -20,14 +23,33 @@ export function referenceIsInUse(host: NetworkStack): boolean {
   return chainIsThere(host, 4, "nat", DNAT);
 }
 
-/** Removes the container's rules. Absence, of the tables too, is success. */
-export function removeReferenceRules(host: NetworkStack, containerId: string): void {
+/** Whether the container's rules map all of these. */
+export function isMappedByReference(host: NetworkStack, containerId: string, mappings: readonly Mapped[]): boolean {
+  const present: string[] = [];
+  for (const family of families) {
+    const table: Table = { family, name: "cni_hostport" };
+    for (const chain of ["hostports", "hostip_hostports"]) {
+      for (const rule of listRules(host.netfilter, table, chain)) {
+        const mapped = rule.comment === containerId ? mappingOfRule(ruleValues(rule)) : undefined;
+        if (mapped !== undefined) present.push(mappingText(mapped));
+      }
+    }
+  }
+  return mappings.every((each) => present.includes(mappingText(each)));
+}
+
+/**
+ * Removes the container's rules: those of these addresses, where they are known, for it may have mappings on other networks, too.
+ * Absence, of the tables as well, is success.
+ */
+export function removeReferenceRules(host: NetworkStack, containerId: string, addresses?: readonly Address[]): void {
   const change = new Transaction();
   for (const family of families) {
     const table: Table = { family, name: "cni_hostport" };
     for (const chain of chains) {
       for (const rule of listRules(host.netfilter, table, chain)) {
-        if (rule.comment === containerId) change.deleteRule(table, chain, rule.handle);
+        if (rule.comment === containerId && (addresses === undefined || isAbout(rule, addresses)))
+          change.deleteRule(table, chain, rule.handle);
       }
     }
   }
@@ -35,7 +57,15 @@ export function removeReferenceRules(host: NetworkStack, containerId: string): v
     change.commit(host.netfilter);
   } catch (error) {
     // Somebody else removed one meanwhile: what is left is removed one pass later.
-    if (isKernelError(error, "ENOENT")) removeReferenceRules(host, containerId);
+    if (isKernelError(error, "ENOENT")) removeReferenceRules(host, containerId, addresses);
     else throw error;
   }
+}
+
+/** Mappings lead to an address, and masquerading compares with it. */
+function isAbout(rule: ListedRule, addresses: readonly Address[]): boolean {
+  const { compared, loaded } = ruleValues(rule);
+  return [...compared, ...loaded].some((bytes) =>
+    addresses.some((address) => address.bytes.length === bytes.length && address.equals(new Address(bytes))),
+  );
 }

@@ -4,6 +4,7 @@ import type { Prefix } from "../../pkg/ip/prefix.ts";
 import { invalidConfig } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
 import type { PortMapping, Protocol } from "./config.ts";
+import type { Mapped } from "./mapped.ts";
 
 /** One mapping for one of the container's addresses. */
 export interface Target {
@@ -30,6 +31,17 @@ function hostEnd(mapping: PortMapping): string {
   const address = specificAddress(mapping);
   if (address === undefined) return port;
   return address.family === 6 ? `[${address.toString()}]:${port}` : `${address.toString()}:${port}`;
+}
+
+/** The mapping as the kernel has it. */
+export function mappedTarget({ mapping, container }: Target): Mapped {
+  return {
+    protocol: protocolNumber(mapping.protocol),
+    hostPort: mapping.hostPort,
+    hostIp: specificAddress(mapping),
+    container: container.address,
+    containerPort: mapping.containerPort,
+  };
 }
 
 /** The addresses that mappings lead to: of each family the first that is not another interface's. */

@@ -367,6 +367,43 @@ describe.each(engines)("$name", (engine) => {
       expectSame(withoutLocalnet(await snapshot(lab.node)), withoutLocalnet(before));
     });
 
+    test.each(["nftables", "iptables"])(
+      "what its %s made, our CHECK accepts as long as it is there",
+      async (backend) => {
+        await using lab = await MappedNode.create(engine);
+        const mappings = [web, dns, { ...web, hostPort: 8081, hostIP: "192.0.2.1" }];
+        const theirs = lab.network([mappings], { backend }, reference);
+        const ours = lab.network([mappings]);
+        const container = await theirs.container("container");
+        await theirs.add(container);
+        await ours.check(container);
+        if (backend === "nftables") await lab.node.exec(["nft", "flush", "chain", "ip6", "cni_hostport", "hostports"]);
+        else await lab.node.exec(["ip6tables", "-t", "nat", "-F", "CNI-HOSTPORT-DNAT"]);
+        (await ours.checkOne(1, container)).expectError(102, /8080\/tcp.*missing/);
+      },
+    );
+
+    test("DEL on one network, and a failing ADD, leave what its nftables made for the container on another", async () => {
+      await using lab = await MappedNode.create(engine);
+      const { node } = lab;
+      const theirs = lab.network([[web]], { backend: "nftables" }, reference);
+      const other = lab.network([[dns]], { backend: "nftables" }, reference, "other");
+      const one = await theirs.container("container");
+      await theirs.add(one);
+      const before = await node.exec(["nft", "list", "ruleset"]);
+      const two = await other.container("container", "eth1", one.sandbox);
+      await other.add(two);
+      const ours = lab.network([[dns]], {}, engine, "other");
+      (await ours.delOne(1, two)).expectSuccess();
+      expect(await node.exec(["nft", "list", "ruleset"])).toBe(before);
+      await node.exec(["sysctl", "-qw", "net.ipv4.conf.cni23.route_localnet=0"]);
+      // The sysctl cannot be written, which is the last that ADD does.
+      await node.exec(["mount", "--bind", "-o", "ro", "/proc/sys", "/proc/sys"]);
+      await node.exec(["mount", "-o", "remount,ro,bind", "/proc/sys"]);
+      (await ours.addOne(1, two)).expectError(5, /read-only/i);
+      expect(await node.exec(["nft", "list", "ruleset"])).toBe(before);
+    });
+
     test("what our iptables made, its CHECK accepts and its DEL removes", async () => {
       await using lab = await MappedNode.create(engine);
       const mappings = [
