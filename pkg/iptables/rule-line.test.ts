@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { chainDeletion, commentWords, deletion, hasChain, jumpsTo, ruleLine, rulesOf } from "./rule-line.ts";
+import {
+  chainDeletion,
+  commentWords,
+  deletion,
+  hasChain,
+  jumpsTo,
+  jumpTarget,
+  ruleLine,
+  rulesOf,
+} from "./rule-line.ts";
 
 describe("ruleLine()", () => {
   const rows: readonly (readonly [words: readonly string[], line: string])[] = [
@@ -36,6 +45,8 @@ describe("saved tables", () => {
     expect(hasChain(saved, "CNI-1")).toBe(true);
     expect(hasChain(saved, "CNI")).toBe(false);
     expect(rulesOf(saved, "CNI-1")).toEqual(["-A CNI-1 -d 10.1.0.0/24 -j ACCEPT"]);
+    expect(jumpTarget("-A POSTROUTING -s 10.1.0.2/32 -j CNI-1")).toBe("CNI-1");
+    expect(jumpTarget("-A X -s 10.1.0.2/32")).toBe("");
     expect(jumpsTo(saved, "CNI-1")).toEqual(["-A POSTROUTING -s 10.1.0.2/32 -j CNI-1"]);
   });
 

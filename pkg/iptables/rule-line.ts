@@ -38,6 +38,11 @@ export function jumpsTo(saved: readonly string[], target: string): string[] {
   return saved.filter((line) => line.endsWith(` -j ${target}`) || line.includes(` -j ${target} `));
 }
 
+/** The chain or target that a rule jumps to; empty when it jumps nowhere. */
+export function jumpTarget(line: string): string {
+  return line.split(" -j ").at(1)?.split(" ").at(0) ?? "";
+}
+
 /** The line that deletes what an `-A` line adds. */
 export function deletion(added: string): string {
   return `-D ${added.slice(3)}`;

@@ -8,6 +8,7 @@ import type { Attachment } from "../../pkg/skel/attachment.ts";
 import { drift, invalidConfig } from "../../spec/errors.ts";
 import {
   containersIn,
+  DNAT,
   dnatChain,
   type IptablesPlan,
   installation,
@@ -18,8 +19,6 @@ import {
 import type { Mapped } from "./mapped.ts";
 
 const families: readonly Family[] = [4, 6];
-/** The chain that every mapping is reached by. */
-const SHARED = "CNI-HOSTPORT-DNAT";
 
 /** Each family's part of a plan, where it has any. */
 function perFamily(plan: IptablesPlan, conditions6: readonly string[], family: Family): IptablesPlan | undefined {
@@ -86,7 +85,7 @@ export function collectInIptables(
   const found: Mapped[] = [];
   for (const family of families) {
     const concerns = ({ words }: RuleContent): boolean => words.includes(`name: "${network}" id: "`);
-    for (const iptables of iptablesWithChain(host, family, "nat", SHARED, concerns)) {
+    for (const iptables of iptablesWithChain(host, family, "nat", DNAT, concerns)) {
       iptables.change("nat", (saved) => {
         const lines: string[] = [];
         for (const containerId of containersIn(saved, network)) {

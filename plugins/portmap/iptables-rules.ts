@@ -14,7 +14,8 @@ import type { PortMapping } from "./config.ts";
 import type { Mapped } from "./mapped.ts";
 import { protocolNumber, specificAddress, type Target } from "./targets.ts";
 
-const DNAT = "CNI-HOSTPORT-DNAT";
+/** The chain that every mapping is reached by. */
+export const DNAT = "CNI-HOSTPORT-DNAT";
 const SETMARK = "CNI-HOSTPORT-SETMARK";
 const MASQ = "CNI-HOSTPORT-MASQ";
 /** The most ports of one `-m multiport`. */

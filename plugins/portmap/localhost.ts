@@ -67,7 +67,7 @@ function letsLocalhostOut(host: NetworkStack, name: string): boolean {
 /** For CHECK: something may have reset it since ADD (sysctl --system). @throws CniError 102 */
 export function verifyLocalhostGoesOut(host: NetworkStack, name: string): void {
   if (letsLocalhostOut(host, name)) return;
-  const key = `net.ipv4.conf.${name.replaceAll(".", "/")}.route_localnet`;
+  const key = keyOf(name);
   throw drift(
     `the host's connections to 127.0.0.1 do not reach mapped ports: ${key} is 0`,
     `switch it on: sysctl -w ${key}=1; see what in /etc/sysctl.d or elsewhere has switched it off`,

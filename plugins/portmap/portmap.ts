@@ -27,6 +27,7 @@ import { parseConditions } from "./conditions.ts";
 import { config, type PortMapping, type PortmapConfig } from "./config.ts";
 import { masqueradeElements, neighbourSubnets, ownerElement, ownerKey, type Placed, portElement } from "./elements.ts";
 import { forgetEarlierFlows, forgetFlows } from "./flows.ts";
+import { requireFreeElsewhere } from "./held-elsewhere.ts";
 import { identityOf } from "./identity.ts";
 import {
   collectInIptables,
@@ -63,6 +64,12 @@ function add({ config, attachment, host, sandbox, prevResult, undo, warn }: Add<
   requireBackend(host, backend, ErrorCode.Io);
 
   const towards = localhostInterface(host, config, targets);
+  if (backend === "nftables") {
+    requireFreeElsewhere(
+      host,
+      targets.map((each: Target): Mapped => mappedTarget(each)),
+    );
+  }
   undo.push("remove the port mappings", () => removeAll(host, attachment));
   if (backend === "nftables") {
     ensureMappings(host, nftablesPlan(host, config, attachment, targets, identityOf(sandbox.path), towards));
@@ -147,18 +154,15 @@ function attemptFlows(warn: (line: string) => void, forget: () => void): void {
 /** By what the kernel's objects say, whatever the backend is now, with or without mappings and prevResult. */
 function del({ config, attachment, host, prevResult, teardown, warn }: Del<PortmapConfig>): void {
   const gone: Mapped[] = [];
-  const containers = prevResult === undefined ? undefined : containerAddresses(prevResult, attachment.ifName);
-  const targets = tolerantTargets(config.mappings, containers ?? []);
+  const containers = prevResult === undefined ? [] : containerAddresses(prevResult, attachment.ifName);
+  const targets = tolerantTargets(config.mappings, containers);
   teardown.attempt("remove the mappings", () => {
     if (!nftablesPresent(host)) return;
     const towards = localhostInterface(host, config, targets);
     const expected = expectedElements(host, config, attachment, targets, towards);
     for (const mapped of removeMappings(host, attachment, expected)) gone.push(mapped);
-    removeReferenceRules(
-      host,
-      attachment.containerId,
-      containers?.map((each: Prefix): Address => each.address),
-    );
+    const addresses = containers.map((each: Prefix): Address => each.address);
+    removeReferenceRules(host, attachment.containerId, prevResult === undefined ? undefined : addresses);
     if (towards !== undefined) closeLeftOver(host, towards.name);
   });
   teardown.attempt("remove the mappings of iptables", () => {

@@ -10,10 +10,9 @@ import { ruleValues } from "../../pkg/nftables/rule-values.ts";
 import { type ListedRule, listRules, tableExists } from "../../pkg/nftables/ruleset.ts";
 import type { Table, TableFamily } from "../../pkg/nftables/table.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
+import { DNAT } from "./iptables-rules.ts";
 import { type Mapped, mappingOfRule, mappingText } from "./mapped.ts";
 
-/** The chain of iptables that every mapping is reached by. */
-const DNAT = "CNI-HOSTPORT-DNAT";
 const chains = ["hostports", "hostip_hostports", "masquerading"];
 const families: readonly TableFamily[] = ["ip", "ip6"];
 
@@ -23,18 +22,31 @@ export function referenceIsInUse(host: NetworkStack): boolean {
   return chainIsThere(host, 4, "nat", DNAT);
 }
 
-/** Whether the container's rules map all of these. */
-export function isMappedByReference(host: NetworkStack, containerId: string, mappings: readonly Mapped[]): boolean {
-  const present: string[] = [];
+/** A mapping, and whose it is. */
+export interface ReferenceMapping {
+  readonly mapped: Mapped;
+  readonly containerId: string;
+}
+
+/** All of its mappings; those with conditions are not told. */
+export function referenceMappings(host: NetworkStack): ReferenceMapping[] {
+  const found: ReferenceMapping[] = [];
   for (const family of families) {
     const table: Table = { family, name: "cni_hostport" };
     for (const chain of ["hostports", "hostip_hostports"]) {
       for (const rule of listRules(host.netfilter, table, chain)) {
-        const mapped = rule.comment === containerId ? mappingOfRule(ruleValues(rule)) : undefined;
-        if (mapped !== undefined) present.push(mappingText(mapped));
+        const mapped = mappingOfRule(ruleValues(rule));
+        if (mapped !== undefined) found.push({ mapped, containerId: rule.comment ?? "" });
       }
     }
   }
+  return found;
+}
+
+/** Whether the container's rules map all of these. */
+export function isMappedByReference(host: NetworkStack, containerId: string, mappings: readonly Mapped[]): boolean {
+  const own = referenceMappings(host).filter((each) => each.containerId === containerId);
+  const present = own.map((each: ReferenceMapping): string => mappingText(each.mapped));
   return mappings.every((each) => present.includes(mappingText(each)));
 }
 

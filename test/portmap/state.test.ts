@@ -177,7 +177,7 @@ describe.each(engines)("$name", (engine) => {
     await network.add(container);
     await network.check(container);
     await lab.node.exec(["sysctl", "-qw", "net.ipv4.conf.cni22.route_localnet=0"]);
-    (await network.checkOne(1, container)).expectError(102, /127\.0\.0\.1.*cni22\.route_localnet is 0/);
+    (await network.checkOne(1, container)).expectError(102, /127\.0\.0\.1.*cni22\/route_localnet is 0/);
   });
 
   const sabotage: readonly (readonly string[])[] = [
@@ -380,6 +380,29 @@ describe.each(engines)("$name", (engine) => {
         if (backend === "nftables") await lab.node.exec(["nft", "flush", "chain", "ip6", "cni_hostport", "hostports"]);
         else await lab.node.exec(["ip6tables", "-t", "nat", "-F", "CNI-HOSTPORT-DNAT"]);
         (await ours.checkOne(1, container)).expectError(102, /8080\/tcp.*missing/);
+      },
+    );
+
+    test.each(["nftables", "iptables"])(
+      "a port that its %s holds is refused, and what leads to the container's own address replaced",
+      async (backend) => {
+        await using lab = await MappedNode.create(engine);
+        const theirs = lab.network([[web]], { backend }, reference);
+        const ours = lab.network([[{ ...web, hostIP: "192.0.2.1" }], [web]]);
+        const holder = await theirs.container("holder");
+        await theirs.add(holder);
+        const before = await snapshot(lab.node);
+        const late = await ours.container("late");
+        await ours.add(late, 1);
+        (await ours.addOne(1, late)).expectError(101, /192\.0\.2\.1:8080\/tcp: it is held by container holder/);
+        await ours.del(late);
+        expectSame(await snapshot(lab.node), before);
+        // As after a DEL that never came to portmap: another container has the address now.
+        const heir = await ours.container("heir");
+        heir.result = holder.result;
+        (await ours.addOne(1, heir)).expectSuccess();
+        expect(await lab.node.exec(["sh", "-c", "nft list ruleset; iptables-save"])).not.toMatch(/holder|dnat to 10/);
+        (await ours.checkOne(1, heir)).expectSuccess();
       },
     );
 
