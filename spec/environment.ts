@@ -82,6 +82,6 @@ function requireContainerId(id: string): void {
 function requireInterfaceName(name: string): void {
   const problem = interfaceNameProblem(name);
   if (problem === undefined) return;
-  const rule = "at most 15 bytes, without / : and white space";
+  const rule = "at most 15 bytes, without / : % and white space";
   throw new CniError(ErrorCode.InvalidEnvironment, problem, `CNI_IFNAME is "${name}"; it must have ${rule}`);
 }

@@ -25,6 +25,7 @@ test.each([
   ["a/b", "interface name contains / or : or whitespace characters"],
   ["a:b", "interface name contains / or : or whitespace characters"],
   ["a b", "interface name contains / or : or whitespace characters"],
+  ["br%d", "interface name contains %, which the kernel takes for a template"],
   ["a\tb", "interface name contains / or : or whitespace characters"],
   ["a\u00a0b", "interface name contains / or : or whitespace characters"],
   ["a\u0085b", "interface name contains / or : or whitespace characters"],

@@ -17,6 +17,7 @@ export function interfaceNameProblem(name: string): string | undefined {
   if (new TextEncoder().encode(name).length > IFNAME_BYTES) return "interface name is too long";
   if (name === "." || name === "..") return "interface name is . or ..";
   if (/[/:\s\u0085\0]/.test(name)) return "interface name contains / or : or whitespace characters";
+  if (name.includes("%")) return "interface name contains %, which the kernel takes for a template";
   return undefined;
 }
 

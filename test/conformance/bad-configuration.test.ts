@@ -180,8 +180,10 @@ const rows: readonly BadInput[] = [
   bad("vrf", "vrf without a prevResult", { ...named, type: "vrf", vrfname: "blue" }, 7, /required prevResult missing/),
   bad("vrf", "no vrfname", vrf, 7, /vrfname/),
   bad("vrf", "a vrfname that is empty", { ...vrf, vrfname: "" }, 7, /vrfname/),
-  bad("vrf", "a vrfname of 16 bytes", { ...vrf, vrfname: "blue456789abcdef" }, 7, /vrfname: .* longer than 15 bytes/),
-  bad("vrf", "a vrfname with /", { ...vrf, vrfname: "a/b" }, 7, /vrfname: "a\/b" is no name/),
+  bad("vrf", "a vrfname of 16 bytes", { ...vrf, vrfname: "blue456789abcdef" }, 7, /vrfname: .* name is too long/),
+  bad("vrf", "a vrfname with /", { ...vrf, vrfname: "a/b" }, 7, /vrfname: "a\/b" cannot name a VRF/),
+  bad("vrf", "a vrfname with %", { ...vrf, vrfname: "red%d" }, 7, /vrfname: "red%d" cannot name a VRF: .*template/),
+  bad("bridge", "a bridge with %", { ...bridge, bridge: "br%d" }, 7, /bridge: "br%d" cannot name a bridge: .*template/),
   bad("vrf", "the vrfname of another link", { ...vrf, vrfname: "lo" }, 7, /lo is not a VRF|no such interface/),
   ...[0, 253, 254, 255, 4294967296].map((table) =>
     bad("vrf", `table ${table}`, { ...vrf, vrfname: "blue", table }, 7, new RegExp(`table: ${table} is `)),

@@ -19,6 +19,7 @@ const environmentRows: readonly BadInput[] = [
   bad("bridge", "an interface name with /", bridge, 4, /interface name/, { call: { ifName: "../eth0" } }),
   bad("bridge", "the interface name ..", bridge, 4, /interface name/, { call: { ifName: ".." } }),
   bad("bridge", "an interface name of 16 bytes", bridge, 4, /too long/, { call: { ifName: "eth0123456789abc" } }),
+  bad("bridge", "an interface name with %", bridge, 4, /interface name.*template/, { call: { ifName: "net%d" } }),
   bad("ptp", "an interface name with a space", ptp, 4, /interface name/, { call: { ifName: "eth 0" } }),
   bad("bridge", "CNI_NETNS is a missing path", bridge, 4, /\/run\/netns\/missing/, {
     call: { netns: "/run/netns/missing" },
@@ -30,9 +31,9 @@ const environmentRows: readonly BadInput[] = [
   }),
   bad("loopback", "CNI_NETNS is our own namespace", loopback, 8, /netns/, { call: { netns: "/proc/self/ns/net" } }),
   bad("bridge", "CNI_NETNS is our own namespace under another name", bridge, 8, /netns/, { call: { netns: "$NODE" } }),
-  bad("loopback", "CNI_NETNS is our own namespace, for DEL", loopback, 8, /netns/, {
+  bad("bridge", "CNI_NETNS is our own namespace, for CHECK", bridge, 8, /netns/, {
     call: { netns: "$NODE" },
-    verb: "DEL",
+    verb: "CHECK",
   }),
   bad("bridge", "CNI_ARGS that is no list of KEY=value", bridge, [4, 7], /CNI_ARGS|nonsense/, {
     call: { args: "nonsense" },
