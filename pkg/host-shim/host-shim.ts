@@ -11,12 +11,12 @@
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
 import type { Address } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
-import { FileLock } from "../linux/file-lock.ts";
 import { type LinkAddress, listAddresses } from "../netlink/address.ts";
 import { deleteLink, findLinkByIndex, type Link } from "../netlink/link.ts";
 import { deleteNeighbour, listNeighbours, setNeighbour } from "../netlink/neighbour.ts";
 import { addRoute, deleteRoute, listRoutes, type Route, type RouteSpec } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
+import { NamespaceLock } from "../netns/namespace-lock.ts";
 import type { Attachment } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
 import type { ValidAttachments } from "../skel/valid-attachments.ts";
@@ -26,10 +26,10 @@ import { ensureShim, listShims } from "./shim-link.ts";
 /** rtnetlink.h */
 const SCOPE_LINK = 253;
 /**
- * What is locked while a shim comes or goes: the namespace itself, which is there wherever shims are, and needs no file. Others wait for
- * a few netlink requests at most.
+ * The namespace itself is locked while a shim comes or goes: it is there wherever shims are, and needs no file. Ours hold it for a few
+ * netlink requests; who holds it longer is somebody else in the host's namespace.
  */
-const LOCK = "/proc/thread-self/ns/net";
+const LONGEST_WAIT_MS = 5000;
 
 /** A container's end of it. */
 export interface ShimClient {
@@ -49,7 +49,7 @@ interface Way {
 
 /**
  * Connects the host with a container's addresses, where the parent has an address of the same family. Taken back when ADD fails.
- * @throws CniError 7 when the parent has no address for any of them, 101; KernelError; Interrupted
+ * @throws CniError 7 when the parent has no address for any of them, 11 when others do not let go of the lock, 101; KernelError; Interrupted
  */
 export function connectHost(
   host: NetworkStack,
@@ -60,9 +60,10 @@ export function connectHost(
 ): void {
   const ways = waysTo(client.addresses, usableAddresses(host, parent));
   if (ways.length === 0) throw noSource(ErrorCode.InvalidConfig, parent);
-  undo.push("remove the host's routes to the container", () => disconnectHost(host, attachment));
-  const lock = acquire(`connect the host with ${attachment.toString()}`);
+  const lock = acquire();
+  if (lock === undefined) throw locked(attachment);
   try {
+    undo.push("remove the host's routes to the container", () => disconnectHost(host, attachment));
     const withSix = ways.some((way) => way.address.family === 6);
     const shim = ensureShim(host, attachment.network, parent, withSix);
     for (const way of ways) addRoute(host, routeOf(way, shim, attachment), "replace");
@@ -70,6 +71,14 @@ export function connectHost(
   } finally {
     lock.release();
   }
+}
+
+function locked(attachment: Attachment): CniError {
+  return new CniError(
+    ErrorCode.TryAgain,
+    `Cannot connect the host with ${attachment.toString()}: its network namespace is locked by somebody else for more than ${LONGEST_WAIT_MS / 1000} s`,
+    "lsof and /proc/locks tell which process in the host's network holds a lock on it",
+  );
 }
 
 /** The container's side: where the host's address is, and that it is on the link. */
@@ -93,8 +102,8 @@ function routeOf({ address, source }: Way, shim: Link, attachment: Attachment): 
 }
 
 /**
- * Removes an attachment's routes, and the shim with the last ones of its network. Needs neither namespace nor parent; absence is success.
- * @throws KernelError; Interrupted
+ * Removes an attachment's routes, and the shim with the last ones of its network, also when others keep the lock. Needs neither
+ * namespace nor parent; absence is success. @throws KernelError
  */
 export function disconnectHost(host: NetworkStack, attachment: Attachment): void {
   const metric = routeMetric(attachment.key);
@@ -110,7 +119,7 @@ export function collectHostRoutes(host: NetworkStack, valid: ValidAttachments): 
 
 function removeRoutes(host: NetworkStack, network: string, isDoomed: (route: Route) => boolean): void {
   if (listShims(host, network).length === 0) return;
-  const lock = acquire(`disconnect the host from network ${network}`);
+  const lock = acquire();
   try {
     for (const shim of listShims(host, network)) {
       let left = 0;
@@ -121,7 +130,7 @@ function removeRoutes(host: NetworkStack, network: string, isDoomed: (route: Rou
       if (left === 0) deleteLink(host, shim);
     }
   } finally {
-    lock.release();
+    if (lock !== undefined) lock.release();
   }
 }
 
@@ -201,6 +210,6 @@ function waysTo(addresses: readonly Prefix[], candidates: readonly LinkAddress[]
   return ways;
 }
 
-function acquire(operation: string): FileLock {
-  return FileLock.acquire(LOCK, operation);
+function acquire(): NamespaceLock | undefined {
+  return NamespaceLock.acquire("exclusive", LONGEST_WAIT_MS);
 }

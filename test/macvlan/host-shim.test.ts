@@ -60,6 +60,22 @@ describe.each(engines)("$name", (engine) => {
     (await network.call(0, "STATUS")).expectSuccess();
   });
 
+  test("who keeps the lock on the host's namespace cannot keep DEL from ending, and ADD fails soon", async () => {
+    await using node = await TestNode.create();
+    await node.outside();
+    const network = macvlanNetwork(node, engine, { hostShim: true, ipam: onSegment });
+    const container = await network.container("container");
+    const refused = await network.container("refused");
+    await network.add(container);
+    const holder = node.background(["flock", "--no-fork", node.path, "sh", "-c", "echo held; exec sleep 60"]);
+    await holder.waitFor(/held/);
+    (await network.addOne(0, refused)).expectError(11, /locked by somebody else/);
+    expect(await refused.sandbox.hasLink("eth0")).toBe(false);
+    await network.del(container);
+    expect(await routes(node)).toEqual([]);
+    expect(await shims(node)).toEqual([]);
+  });
+
   test("without it they do not", async () => {
     await using node = await TestNode.create();
     await node.outside();
