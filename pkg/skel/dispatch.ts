@@ -106,7 +106,7 @@ function runGuarded(
   const perContainer = verb === "ADD" || verb === "DEL" || verb === "CHECK";
   const sandbox = new Sandbox(perContainer ? environment.get("CNI_NETNS") : "");
   try {
-    if (perContainer) guardNamespace(plugin, verb, sandbox, environment);
+    if (perContainer) guardNamespace(plugin, verb, sandbox, environment, surroundings.warn);
     if (verb === "GC" && network.validAttachments === undefined) {
       surroundings.warn(
         `${plugin.type}: GC without cni.dev/valid-attachments: nothing is known to be stale, nothing removed`,
@@ -130,10 +130,26 @@ function runGuarded(
   }
 }
 
-/** Refuses, before anything is changed, to take our own namespace for a container's. */
-function guardNamespace(plugin: Plugin, verb: Verb, sandbox: Sandbox, environment: Environment): void {
+/**
+ * Before anything is changed: our own namespace is no container's. For DEL the container's is gone then, for what leads to ours is a
+ * /proc/PID/ns/net whose PID is another process's by now, and what is left on the host is to go all the same.
+ */
+function guardNamespace(
+  plugin: Plugin,
+  verb: Verb,
+  sandbox: Sandbox,
+  environment: Environment,
+  warn: (line: string) => void,
+): void {
   const override = environment.get("CNI_NETNS_OVERRIDE").toLowerCase();
   if (override !== "1" && override !== "true" && sandbox.isOwn()) {
+    if (verb === "DEL") {
+      warn(
+        `${plugin.type}: CNI_NETNS ${sandbox.path} is the plugin's own namespace by now: the container's counts as gone`,
+      );
+      sandbox.giveUp();
+      return;
+    }
     throw new CniError(
       ErrorCode.OwnNamespace,
       "plugin's netns and netns from CNI_NETNS should not be the same",

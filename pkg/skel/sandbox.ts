@@ -7,6 +7,7 @@ import { NetworkNamespace } from "../netns/network-namespace.ts";
 export class Sandbox {
   /** CNI_NETNS as given; empty when the runtime gave none (DEL). */
   readonly path: string;
+  private isGone = false;
   private namespace: NetworkNamespace | undefined;
   private opened: NetworkStack | undefined;
 
@@ -36,7 +37,8 @@ export class Sandbox {
   }
 
   private open(): NetworkNamespace | undefined {
-    if (this.namespace === undefined && this.path !== "") this.namespace = NetworkNamespace.find(this.path);
+    if (this.namespace === undefined && this.path !== "" && !this.isGone)
+      this.namespace = NetworkNamespace.find(this.path);
     return this.namespace;
   }
 
@@ -50,6 +52,12 @@ export class Sandbox {
     } finally {
       own.close();
     }
+  }
+
+  /** The path does not lead to the container's namespace any more: from now on there is none. */
+  giveUp(): void {
+    this.close();
+    this.isGone = true;
   }
 
   close(): void {
