@@ -68,7 +68,7 @@ function rulesWithoutPrograms(family: Family, chain: string): CniError {
 /** Whether the table of any iptables has the chain, also where the programs are gone by now. */
 export function chainIsThere(host: NetworkStack, family: Family, table: string, chain: string): boolean {
   if (nftablesPresent(host) && chainExists(host.netfilter, nftTable(family, table), chain)) return true;
-  return iptablesWithChain(host, family, table, chain).length > 0;
+  return iptablesWithChain(host, family, table, chain, () => false).length > 0;
 }
 
 /** The tables that the older variant has loaded in this namespace. */
@@ -81,25 +81,26 @@ export function legacyTables(family: Family): string[] {
 }
 
 /**
- * Removes the chain, its rules and every jump to it, wherever it is; `seen` gets the table's lines before. Absence is success.
- * @throws CniError 5, also when iptables said that all went well and the chain is still there
+ * Removes the chain, its rules and every jump to it, wherever it is, or what `plan` makes of the table's lines. Absence is success.
+ * @throws CniError 5, also when iptables said that all went well and a chain that was to go is still there
  */
 export function removeChain(
   host: NetworkStack,
   family: Family,
   table: string,
   chain: string,
-  seen: (saved: readonly string[]) => void = (_saved: readonly string[]): void => {},
+  plan: (saved: readonly string[]) => string[] = (saved: readonly string[]): string[] => chainDeletion(saved, chain),
 ): void {
   const own = (): boolean => true;
-  const installed = iptablesWithChain(host, family, table, chain, own);
-  for (const iptables of installed) {
+  let goes = false;
+  for (const iptables of iptablesWithChain(host, family, table, chain, own)) {
     iptables.change(table, (saved) => {
-      seen(saved);
-      return chainDeletion(saved, chain);
+      const lines = plan(saved);
+      goes = lines.includes(`-X ${chain}`);
+      return lines;
     });
   }
-  if (installed.length === 0 || iptablesWithChain(host, family, table, chain, own).length === 0) return;
+  if (!goes || iptablesWithChain(host, family, table, chain, own).length === 0) return;
   throw new CniError(
     ErrorCode.Io,
     `Cannot remove chain ${chain} of table ${table}: iptables changed nothing and reported no failure`,

@@ -14,7 +14,7 @@ import type { Family } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
 import { iptablesWithChain, type RuleContent, removeChain } from "../iptables/installed.ts";
 import { Iptables } from "../iptables/iptables.ts";
-import { commentWords, deletion, hasChain, jumpsTo, ruleLine } from "../iptables/rule-line.ts";
+import { chainDeletion, commentWords, deletion, hasChain, jumpsTo, ruleLine } from "../iptables/rule-line.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import type { Attachment } from "../skel/attachment.ts";
 
@@ -80,10 +80,29 @@ export function verifyInIptables(_host: NetworkStack, attachment: Attachment, ip
   }
 }
 
-/** Removes the container's rules; nothing runs where there are none. Absence is success. */
-export function removeFromIptables(host: NetworkStack, attachment: Attachment): void {
+/**
+ * Removes the rules of the addresses, and with the last of the container its chain; with no address known, all at once. Nothing runs
+ * where there are none. Absence is success.
+ */
+export function removeFromIptables(host: NetworkStack, attachment: Attachment, ips: readonly IpConfig[]): void {
   const chain = masqueradeChain(attachment.network, attachment.containerId);
-  for (const family of families) removeChain(host, family, "nat", chain);
+  for (const family of families) {
+    const addresses = ips.length === 0 ? undefined : addressesOf(ips, family);
+    removeChain(host, family, "nat", chain, (saved) => removalLines(saved, chain, addresses));
+  }
+}
+
+/** The lines that delete the jumps of these addresses, or where no other is left, or none is said, the chain and all jumps. */
+export function removalLines(
+  saved: readonly string[],
+  chain: string,
+  addresses: readonly Prefix[] | undefined,
+): string[] {
+  const jumps = jumpsTo(saved, chain);
+  const sources = (addresses ?? []).map((each: Prefix): string => ` -s ${Prefix.host(each.address).toString()} `);
+  const own = jumps.filter((line) => sources.some((source) => line.includes(source)));
+  if (addresses === undefined || own.length === jumps.length) return chainDeletion(saved, chain);
+  return own.map((line: string): string => deletion(line));
 }
 
 /** Removes the rules of the network's containers that are not alive, as far as their comments tell. */

@@ -144,7 +144,7 @@ export function removeMasquerade(host: NetworkStack, attachment: Attachment, ips
     }
     removeReferenceRules(host, attachment);
   }
-  removeFromIptables(host, attachment);
+  removeFromIptables(host, attachment, ips);
 }
 
 /** Removes the addresses by their keys; nothing, and false, unless they are the attachment's, and all that it has. */

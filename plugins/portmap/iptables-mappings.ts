@@ -68,8 +68,9 @@ export function removeFromIptables(host: NetworkStack, attachment: Attachment): 
   const { network, containerId } = attachment;
   for (const family of families) {
     for (const chain of [dnatChain(network, containerId), oldSnatChain(network, containerId)]) {
-      removeChain(host, family, "nat", chain, (saved: readonly string[]): void => {
+      removeChain(host, family, "nat", chain, (saved: readonly string[]): string[] => {
         for (const mapped of mappingsIn(saved, chain)) found.push(mapped);
+        return chainDeletion(saved, chain);
       });
     }
   }

@@ -57,6 +57,21 @@ describe.each(engines)("$name", (engine) => {
       await network.check(lasting);
     });
 
+    test("DEL of one interface leaves the masquerading of another of the same container", async () => {
+      await using node = await TestNode.create();
+      const outside = await node.outside();
+      const network = masqueraded(node, engine, backend);
+      const one = await network.container("container");
+      const two = await network.container("container", "eth1", one.sandbox);
+      await network.add(one);
+      const before = await snapshot(node);
+      await network.add(two);
+      await network.del(two);
+      expectSame(await snapshot(node), before);
+      await network.check(one);
+      await one.sandbox.exec(["ping", "-c", "1", "-W", "2", outside.address4]);
+    });
+
     test("CHECK notices that the rules are gone", async () => {
       await using node = await TestNode.create();
       const network = masqueraded(node, engine, backend);
