@@ -8,7 +8,7 @@ import type { MasqueradeBackend } from "./backend.ts";
 /** @throws CniError 50 when an ADD that masquerades would fail */
 export function requireMasquerade(host: NetworkStack, backend: MasqueradeBackend): void {
   if (backend === "nftables") {
-    requireNftables(host);
+    requireNftables(host, otherBackend);
     return;
   }
   if (Iptables.find(4) !== undefined) return;
@@ -19,17 +19,20 @@ export function requireMasquerade(host: NetworkStack, backend: MasqueradeBackend
   );
 }
 
-/** @throws CniError 50 when the kernel has no nf_tables; KernelError when it may not be asked */
-export function requireNftables(host: NetworkStack): void {
+/** What to do where nf_tables is missing and nobody can load it. */
+const otherBackend = 'set ipMasqBackend to "iptables"';
+
+/** `otherwise` is how to do without. @throws CniError 50 when the kernel has no nf_tables; KernelError when it may not be asked */
+export function requireNftables(host: NetworkStack, otherwise: string): void {
   if (nftablesPresent(host)) return;
-  throw noNftables(ErrorCode.NotAvailable);
+  throw noNftables(ErrorCode.NotAvailable, otherwise);
 }
 
 /** That the kernel cannot do what is asked for, with a code for the verb. */
-export function noNftables(code: number): CniError {
+export function noNftables(code: number, otherwise: string = otherBackend): CniError {
   return new CniError(
     code,
     "the kernel has no nf_tables",
-    'load the module nf_tables (modprobe nf_tables), or set ipMasqBackend to "iptables"',
+    `load the module nf_tables (modprobe nf_tables), or ${otherwise}`,
   );
 }

@@ -198,7 +198,7 @@ function gc({ config, host, delegates, valid, teardown }: Gc<BridgeConfig>): voi
 function status({ config, host, delegates }: Status<BridgeConfig>): void {
   requireBridgeName(host, config.bridge);
   if (config.isGateway) requireForwarding(host);
-  if (config.macspoofchk) requireNftables(host);
+  if (config.macspoofchk) requireNftables(host, "do without macspoofchk");
   if (config.ipMasq) requireMasquerade(host, config.ipMasqBackend);
   if (config.ipamType !== "") delegates.status(config.ipamType);
 }
