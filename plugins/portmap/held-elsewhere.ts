@@ -10,7 +10,7 @@ import { listRules } from "../../pkg/nftables/ruleset.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { DNAT, mappingsIn } from "./iptables-rules.ts";
 import { type Mapped, mappedText } from "./mapped.ts";
-import { referenceMappings, removeReferenceRules } from "./reference-rules.ts";
+import { type ReferenceMapping, referenceMappings, removeReferenceRules } from "./reference-rules.ts";
 import { families } from "./sets.ts";
 
 /** A mapping of others. */
@@ -27,7 +27,7 @@ interface Held {
  */
 export function requireFreeElsewhere(host: NetworkStack, wanted: readonly Mapped[]): void {
   for (const held of [...inNftables(host), ...inIptables(host)]) {
-    const mapped = wanted.find((each) => collide(each, held.mapped));
+    const mapped = wanted.find((each) => isUsedUp(each, held.mapped));
     if (mapped === undefined) continue;
     if (wanted.some((each) => each.container.equals(held.mapped.container))) {
       held.remove();
@@ -41,20 +41,21 @@ export function requireFreeElsewhere(host: NetworkStack, wanted: readonly Mapped
   }
 }
 
-/** Whether some connection is for both. */
-function collide(one: Mapped, other: Mapped): boolean {
-  if (one.protocol !== other.protocol || one.hostPort !== other.hostPort) return false;
-  if (one.container.family !== other.container.family) return false;
-  return one.hostIp === undefined || other.hostIp === undefined || one.hostIp.equals(other.hostIp);
+/** Whether all connections for the wanted one are the held one's; those of one address alone may be, as in our own maps. */
+function isUsedUp(wanted: Mapped, held: Mapped): boolean {
+  if (wanted.protocol !== held.protocol || wanted.hostPort !== held.hostPort) return false;
+  if (wanted.container.family !== held.container.family) return false;
+  if (held.hostIp === undefined) return true;
+  return wanted.hostIp?.equals(held.hostIp) === true;
 }
 
 function inNftables(host: NetworkStack): Held[] {
-  const found: Held[] = [];
-  for (const { mapped, containerId } of referenceMappings(host)) {
-    const remove = (): void => removeReferenceRules(host, containerId, [mapped.container]);
-    found.push({ mapped, holder: containerId, remove });
-  }
-  return found;
+  return referenceMappings(host).map((each: ReferenceMapping): Held => heldInNftables(host, each));
+}
+
+function heldInNftables(host: NetworkStack, { mapped, containerId }: ReferenceMapping): Held {
+  const remove = (): void => removeReferenceRules(host, containerId, [mapped.container]);
+  return { mapped, holder: containerId, remove };
 }
 
 /** Programs run only where somebody has mappings there. */
@@ -65,14 +66,17 @@ function inIptables(host: NetworkStack): Held[] {
       if (iptables.variant === "nft" && !hasRules(host, family)) continue;
       const saved: string[] = iptables.read("nat");
       for (const entry of rulesOf(saved, DNAT)) {
-        const chain = jumpTarget(entry);
-        const holder = / id: \\"([^\\]*)/.exec(entry)?.[1] ?? "?";
-        const remove = (): void => removeChain(host, family, "nat", chain);
-        for (const mapped of mappingsIn(saved, chain)) found.push({ mapped, holder, remove });
+        for (const mapped of mappingsIn(saved, jumpTarget(entry))) found.push(heldInIptables(host, entry, mapped));
       }
     }
   }
   return found;
+}
+
+function heldInIptables(host: NetworkStack, entry: string, mapped: Mapped): Held {
+  const holder = / id: \\"([^\\]*)/.exec(entry)?.[1] ?? "?";
+  const remove = (): void => removeChain(host, mapped.container.family, "nat", jumpTarget(entry));
+  return { mapped, holder, remove };
 }
 
 function hasRules(host: NetworkStack, family: Family): boolean {

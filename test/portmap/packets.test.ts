@@ -154,6 +154,21 @@ describe.each(engines)("$name", (engine) => {
     });
   });
 
+  test("a mapping of one address of the host goes before another container's of all", async () => {
+    await using lab = await MappedNode.create(engine);
+    const { node, outside } = lab;
+    await node.exec(["ip", "address", "add", "192.0.2.9/24", "dev", "uplink"]);
+    const network = lab.network([[web], [{ ...web, hostIP: "192.0.2.9" }]], { backend: "nftables" });
+    for (const name of ["everywhere", "there"]) {
+      const container = await network.container(name);
+      await network.add(container);
+      await lab.serve(container.sandbox, name, 80);
+      await lab.ready(container, 80);
+    }
+    expect(await lab.ask(outside.namespace, outside.nodeAddress4, 8080)).toMatch(/^everywhere/);
+    expect(await lab.ask(outside.namespace, "192.0.2.9", 8080)).toMatch(/^there/);
+  });
+
   test("a container cannot reach the host's localhost, though route_localnet is on (CVE-2020-8558)", async () => {
     await using lab = await MappedNode.create(engine);
     const { node } = lab;
