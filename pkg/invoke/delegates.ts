@@ -60,9 +60,14 @@ export class Delegates {
     this.run(type, "GC");
   }
 
-  /** STATUS of the plugin `type`. @throws CniError the delegate's own, or 103 */
+  /** STATUS of the plugin `type`. @throws CniError the delegate's own, or 50 when it could not be run, as an ADD could not */
   status(type: string): void {
-    this.run(type, "STATUS");
+    try {
+      this.run(type, "STATUS");
+    } catch (error) {
+      if (!(error instanceof CniError) || error.code !== ErrorCode.DelegateFailed) throw error;
+      throw new CniError(ErrorCode.NotAvailable, error.message, error.details);
+    }
   }
 
   private run(type: string, verb: Verb): string {

@@ -11,6 +11,9 @@ import { type BadInput, bad, bridge, declareBadInput, ptp } from "./bad-input.ts
 
 const rows: readonly BadInput[] = [
   bad("bridge", "a delegate that is not there", { ...bridge, ipam: { type: "nowhere" } }, 103, /nowhere/),
+  bad("bridge", "STATUS without the delegate", { ...bridge, ipam: { type: "nowhere" } }, 50, /nowhere/, {
+    verb: "STATUS",
+  }),
   bad(
     "bridge",
     "a delegate's name with /",
@@ -21,6 +24,15 @@ const rows: readonly BadInput[] = [
   bad("ptp", "the delegate's name ..", { ...ptp, ipam: { type: ".." } }, [7, 103], /\.\./),
 ];
 
+/** The directory of an IPAM plugin "fake" that is this shell script. */
+async function fakeDelegate(node: TestNode, script: string): Promise<string> {
+  const directory = join(node.directory, "plugins");
+  await mkdir(directory);
+  await writeFile(join(directory, "fake"), `#!/bin/sh\n${script}\n`);
+  await chmod(join(directory, "fake"), 0o755);
+  return directory;
+}
+
 /** Runs ptp with an IPAM plugin that is this shell script. */
 async function withDelegate(
   node: TestNode,
@@ -28,10 +40,7 @@ async function withDelegate(
   script: string,
   env: Record<string, string> = {},
 ): Promise<PluginCall> {
-  const directory = join(node.directory, "plugins");
-  await mkdir(directory);
-  await writeFile(join(directory, "fake"), `#!/bin/sh\n${script}\n`);
-  await chmod(join(directory, "fake"), 0o755);
+  const directory = await fakeDelegate(node, script);
   const sandbox = await node.sandbox();
   const before = await snapshot(node, { sandboxes: [sandbox] });
   const call = await callPlugin(
@@ -82,6 +91,15 @@ describe.each(engines)("$name", (engine) => {
   test.each(rubbish)("a delegate that %s", async (_what, script, code, names) => {
     await using node = await TestNode.create();
     (await withDelegate(node, engine, script)).expectError(code, names);
+  });
+
+  test.each(["GC", "STATUS"])("%s reaches a delegate that is executed, and its failure comes back", async (verb) => {
+    await using node = await TestNode.create();
+    const script = `cat >/dev/null; echo '{"cniVersion":"1.1.0","code":142,"msg":"'$CNI_COMMAND' is not for today"}'; exit 1`;
+    const directory = await fakeDelegate(node, script);
+    const config = { ...ptp, ipam: { type: "fake" }, "cni.dev/valid-attachments": [] };
+    const call = await callPlugin(node, engine, "ptp", verb, config, { path: `${directory}:${engine.directory}` });
+    call.expectError(142, new RegExp(`${verb} is not for today`));
   });
 
   test("a delegate that hangs is killed with its children, and the error says so", async () => {
