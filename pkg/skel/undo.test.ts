@@ -13,8 +13,8 @@ describe("Teardown", () => {
   test("tries every step and reports all failures together, under the first one's code", () => {
     const teardown = new Teardown();
     const done: string[] = [];
-    teardown.attempt("one", failing(ErrorCode.Taken, "held"));
-    teardown.attempt("two", () => done.push("two"));
+    expect(teardown.attempt("one", failing(ErrorCode.Taken, "held"))).toBe(false);
+    expect(teardown.attempt("two", () => done.push("two"))).toBe(true);
     teardown.attempt("three", failing(ErrorCode.Io, "stuck"));
     let error: unknown;
     try {
@@ -26,7 +26,7 @@ describe("Teardown", () => {
     expect(error).toMatchObject({
       code: ErrorCode.Taken,
       message: "Cannot remove it: one: held (look there); three: stuck (look there)",
-      details: "the other steps are done; the call can be repeated",
+      details: "whatever does not depend on that is done; the call can be repeated",
     });
   });
 

@@ -62,7 +62,8 @@ function heldInNftables(host: NetworkStack, { mapped, containerId }: ReferenceMa
 function inIptables(host: NetworkStack): Held[] {
   const found: Held[] = [];
   for (const family of families) {
-    for (const iptables of iptablesWithChain(host, family, "nat", DNAT)) {
+    // What only missing programs could read is not told.
+    for (const iptables of iptablesWithChain(host, family, "nat", DNAT, () => false)) {
       if (iptables.variant === "nft" && !hasRules(host, family)) continue;
       const saved: string[] = iptables.read("nat");
       for (const entry of rulesOf(saved, DNAT)) {
