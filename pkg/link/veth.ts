@@ -15,7 +15,7 @@ import {
 } from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { type Attachment, keyOfTag } from "../skel/attachment.ts";
-import type { Undo } from "../skel/undo.ts";
+import type { Teardown, Undo } from "../skel/undo.ts";
 import { ensureSysctl, isWriteRefused, readSysctl, writeSysctl, writeSysctls } from "../sysctl/sysctl.ts";
 import { findMade } from "./made-link.ts";
 import { nameTaken } from "./name-taken.ts";
@@ -220,7 +220,14 @@ export function removePair(host: NetworkStack, sandbox: NetworkStack | undefined
   if (owner === undefined || owner === attachment.key) deleteLink(sandbox, inside);
 }
 
-/** The host's ends whose owner is stale by `isStale(tag)`. */
-export function staleHostEnds(host: NetworkStack, isStale: (tag: string) => boolean): Link[] {
-  return listLinks(host, { kind: "veth" }).filter((link) => isStale(link.alias));
+/**
+ * Removes the pairs whose owner is stale by `isStale(tag)`, each a step of `teardown`. Whether all are gone, so that what they had can be
+ * given to others. @throws KernelError when they cannot be listed
+ */
+export function collectPairs(host: NetworkStack, isStale: (tag: string) => boolean, teardown: Teardown): boolean {
+  let areGone = true;
+  for (const link of listLinks(host, { kind: "veth" }).filter((each) => isStale(each.alias))) {
+    if (!teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link))) areGone = false;
+  }
+  return areGone;
 }

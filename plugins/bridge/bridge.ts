@@ -13,11 +13,11 @@ import { enableForwarding, requireForwarding, verifyForwarding } from "../../pkg
 import { awaitOperational } from "../../pkg/link/operational.ts";
 import { requestedMac } from "../../pkg/link/requested-mac.ts";
 import {
+  collectPairs,
   connectVeth,
   otherEnd,
   removePair,
   requireFreeName,
-  staleHostEnds,
   type VethPair,
 } from "../../pkg/link/veth.ts";
 import {
@@ -28,7 +28,7 @@ import {
 } from "../../pkg/masquerade/masquerade.ts";
 import { requireMasquerade, requireNftables } from "../../pkg/masquerade/readiness.ts";
 import { findBridgePort, setBridgePort } from "../../pkg/netlink/bridge-port.ts";
-import { changeLink, deleteLink, findLink, type Link } from "../../pkg/netlink/link.ts";
+import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import {
   type Add,
@@ -190,9 +190,8 @@ function gc({ config, host, delegates, valid, teardown }: Gc<BridgeConfig>): voi
   const isStale = (tag: string): boolean => valid.isStale(tag);
   teardown.attempt("collect masquerading", () => collectMasquerade(host, valid));
   teardown.attempt("collect spoof checks", () => collectSpoofChecks(host, isStale));
-  for (const link of staleHostEnds(host, isStale))
-    teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link));
-  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  const areGone = collectPairs(host, isStale, teardown);
+  if (areGone && config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
 }
 
 function status({ config, host, delegates }: Status<BridgeConfig>): void {

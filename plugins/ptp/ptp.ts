@@ -12,11 +12,11 @@ import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { enableForwarding, requireForwarding, verifyForwarding } from "../../pkg/link/forwarding.ts";
 import { awaitOperational } from "../../pkg/link/operational.ts";
 import {
+  collectPairs,
   connectVeth,
   otherEnd,
   removePair,
   requireFreeName,
-  staleHostEnds,
   type VethPair,
 } from "../../pkg/link/veth.ts";
 import {
@@ -27,7 +27,7 @@ import {
 } from "../../pkg/masquerade/masquerade.ts";
 import { requireMasquerade } from "../../pkg/masquerade/readiness.ts";
 import { addAddress, listAddresses } from "../../pkg/netlink/address.ts";
-import { deleteLink, type Link } from "../../pkg/netlink/link.ts";
+import type { Link } from "../../pkg/netlink/link.ts";
 import { addRoute, deleteRoute, listRoutes, type RouteSpec } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import {
@@ -200,9 +200,8 @@ function verifyHostEnd(host: NetworkStack, container: Link, ips: readonly IpConf
 function gc({ config, host, delegates, valid, teardown }: Gc<PtpConfig>): void {
   const isStale = (tag: string): boolean => valid.isStale(tag);
   teardown.attempt("collect masquerading", () => collectMasquerade(host, valid));
-  for (const link of staleHostEnds(host, isStale))
-    teardown.attempt(`remove ${link.name}`, () => deleteLink(host, link));
-  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  const areGone = collectPairs(host, isStale, teardown);
+  if (areGone && config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
 }
 
 function status({ config, host, delegates }: Status<PtpConfig>): void {

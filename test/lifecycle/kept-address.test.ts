@@ -1,11 +1,12 @@
 /**
  * An address is never free while an interface still has it: where the kernel refuses everything from some step on, also what would take
- * the interface back or away, the reservation stays with it until a later DEL has removed both.
+ * the interface back or away, the reservation stays with it until a later DEL or GC has removed both.
  */
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
 import { type Fault, inject, steps } from "../helpers/faults.ts";
 import { addressesOn } from "../helpers/interface-network.ts";
+import type { PluginCall } from "../helpers/plugin.ts";
 import { presentRows } from "./matrix.ts";
 import { Stage } from "./stage.ts";
 
@@ -26,6 +27,33 @@ async function expectReserved({ node, container }: Stage): Promise<boolean> {
 }
 
 describe.each(engines)("$name", (engine) => {
+  test.each(rows.filter(({ name }) => ["bridge", "ptp"].includes(name)))(
+    "$name: GC that cannot remove it",
+    async (row) => {
+      const stage = await Stage.create(row, engine, "1.1.0");
+      try {
+        const { network, own, container, followed } = stage;
+        const collect = (wrapper?: readonly string[]): Promise<PluginCall> =>
+          network.call(own, "GC", undefined, { "cni.dev/valid-attachments": [] }, { wrapper });
+        const { DEL: counts } = await stage.countCalls([refusal.call]);
+        let kept = 0;
+        for (const nth of steps(counts.get(refusal.call) ?? 0, MOST_STEPS)) {
+          (await network.addOne(own, container)).expectSuccess();
+          const call = await collect(inject(refusal, nth, followed));
+          if (await expectReserved(stage)) {
+            call.expectOrderlyFailure();
+            kept += 1;
+          }
+          (await collect()).expectSuccess();
+          expect(await stage.difference()).toBe("");
+        }
+        expect(kept, "GCs that left an interface with addresses").toBeGreaterThan(0);
+      } finally {
+        await stage.node.dispose();
+      }
+    },
+  );
+
   test.each(rows)("$name: ADD that cannot take the interface back, DEL that cannot remove it", async (row) => {
     const stage = await Stage.create(row, engine, "1.1.0");
     try {
