@@ -51,6 +51,19 @@ export interface Result {
   readonly dns: Dns;
 }
 
+/** The interface that an address is on; `undefined` where its index is left out or leads nowhere. */
+export function interfaceOf(result: Result, ip: IpConfig): Interface | undefined {
+  return ip.interface === undefined || ip.interface < 0 ? undefined : result.interfaces.at(ip.interface);
+}
+
+/** The addresses that are not another interface's. An index that leads nowhere is no other interface's, as in the reference. */
+export function ipsOf(result: Result, ifName: string): IpConfig[] {
+  return result.ips.filter((ip: IpConfig): boolean => {
+    const owner = interfaceOf(result, ip);
+    return owner === undefined || owner.name === ifName;
+  });
+}
+
 export const noDns: Dns = { nameservers: [], domain: "", search: [], options: [] };
 export const emptyResult: Result = { interfaces: [], ips: [], routes: [], dns: noDns };
 

@@ -1,7 +1,7 @@
 /** Puts an IPAM result on an interface: addresses, then up, then routes. Used by every interface plugin. */
 
 import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
-import type { Result, Route } from "../../spec/result.ts";
+import { interfaceOf, type Result, type Route } from "../../spec/result.ts";
 import type { Address } from "../ip/address.ts";
 import { addAddress } from "../netlink/address.ts";
 import { changeLink, findLinkByIndex, type Link } from "../netlink/link.ts";
@@ -45,12 +45,17 @@ export function configureInterface(stack: NetworkStack, link: Link, result: Resu
 }
 
 function requireOwnAddresses(link: Link, result: Result): void {
-  if (result.interfaces.length === 0) throw invalidConfig("no interfaces to configure");
+  if (result.interfaces.length === 0)
+    throw invalidConfig(
+      `no interfaces to configure: the result does not have ${link.name}`,
+      "this is a bug of the plugin that made the interface: please report it",
+    );
   for (const ip of result.ips) {
     if (ip.interface === undefined) continue;
-    if (ip.interface < 0 || result.interfaces.at(ip.interface)?.name !== link.name) {
+    if (interfaceOf(result, ip)?.name !== link.name) {
       throw invalidConfig(
         `failed to add IP addr ${ip.address.toString()} to "${link.name}": invalid interface index ${ip.interface}`,
+        "an IPAM plugin leaves the interface out, or gives the index of the container's",
       );
     }
   }

@@ -1,7 +1,7 @@
 /** CHECK's look at an interface: is it there, of its kind, with the addresses and routes that ADD gave it? */
 
 import { drift } from "../../spec/errors.ts";
-import type { Result, Route } from "../../spec/result.ts";
+import { ipsOf, type Result, type Route } from "../../spec/result.ts";
 import type { Address } from "../ip/address.ts";
 import { listAddresses } from "../netlink/address.ts";
 import { findLink, type Link } from "../netlink/link.ts";
@@ -34,8 +34,7 @@ export function verifyInterface(sandbox: Sandbox, ifName: string, result: Result
 
 function verifyAddresses(stack: NetworkStack, link: Link, result: Result): void {
   const have = listAddresses(stack, link);
-  for (const ip of result.ips) {
-    if (ip.interface !== undefined && result.interfaces.at(ip.interface)?.name !== link.name) continue;
+  for (const ip of ipsOf(result, link.name)) {
     const found = have.find((each) => each.prefix.equals(ip.address));
     if (found === undefined) throw drift(`address ${ip.address.toString()} is missing on interface ${link.name}`);
     if (found.dadFailed)

@@ -3,6 +3,7 @@
 import { drift, ErrorCode } from "../../spec/errors.ts";
 import type { IpConfig } from "../../spec/result.ts";
 import type { Prefix } from "../ip/prefix.ts";
+import { Iptables } from "../iptables/iptables.ts";
 import { isKernelError } from "../linux/errno.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
@@ -18,30 +19,32 @@ import { userdataComment } from "../nftables/userdata.ts";
 import { type Attachment, keyOfTag, networkTag } from "../skel/attachment.ts";
 import type { Undo } from "../skel/undo.ts";
 import type { ValidAttachments } from "../skel/valid-attachments.ts";
-import type { MasqueradeBackend } from "./backend.ts";
+import { chosenBackend, type MasqueradeBackend } from "./backend.ts";
 import { collectInIptables, ensureInIptables, removeFromIptables, verifyInIptables } from "./iptables.ts";
 import { noNftables } from "./readiness.ts";
 import { collectReferenceRules, hasReferenceRule, removeReferenceRules } from "./reference-rules.ts";
 import { chain, multicastRules, subnetRule, subnetSet, table } from "./rules.ts";
 
-/** Masquerades the addresses; idempotent. Taken back when ADD fails. @throws KernelError */
+/** Masquerades the addresses; idempotent. Taken back when ADD fails. @throws KernelError; CniError 5 when there is no backend */
 export function ensureMasquerade(
   host: NetworkStack,
-  backend: MasqueradeBackend,
+  configured: MasqueradeBackend | undefined,
   attachment: Attachment,
   ips: readonly IpConfig[],
   undo: Undo,
 ): void {
   undo.push("remove masquerading", () => removeMasquerade(host, attachment, ips));
-  if (backend === "iptables") {
+  if (configured === "iptables") {
     ensureInIptables(host, attachment, ips);
     return;
   }
   try {
     for (const ip of ips) ensureElement(host.netfilter, attachment, ip.address, ips.length);
   } catch (error) {
+    // Asked only now: nearly every kernel has it.
     if (isKernelError(error, "EPERM") || nftablesPresent(host)) throw error;
-    throw noNftables(ErrorCode.Io);
+    if (configured === "nftables" || Iptables.find(4) === undefined) throw noNftables(ErrorCode.Io);
+    ensureInIptables(host, attachment, ips);
   }
 }
 
@@ -104,11 +107,11 @@ function addressElement(attachment: Attachment, address: Prefix, count: number):
  */
 export function verifyMasquerade(
   host: NetworkStack,
-  backend: MasqueradeBackend,
+  configured: MasqueradeBackend | undefined,
   attachment: Attachment,
   ips: readonly IpConfig[],
 ): void {
-  if (backend === "iptables") {
+  if (chosenBackend(host, configured) === "iptables") {
     verifyInIptables(host, attachment, ips);
     return;
   }

@@ -3,11 +3,11 @@ import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { Iptables } from "../iptables/iptables.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { nftablesPresent } from "../nftables/support.ts";
-import type { MasqueradeBackend } from "./backend.ts";
+import { chosenBackend, type MasqueradeBackend } from "./backend.ts";
 
 /** @throws CniError 50 when an ADD that masquerades would fail */
-export function requireMasquerade(host: NetworkStack, backend: MasqueradeBackend): void {
-  if (backend === "nftables") {
+export function requireMasquerade(host: NetworkStack, configured: MasqueradeBackend | undefined): void {
+  if (chosenBackend(host, configured) === "nftables") {
     requireNftables(host, otherBackend);
     return;
   }
@@ -15,7 +15,7 @@ export function requireMasquerade(host: NetworkStack, backend: MasqueradeBackend
   throw new CniError(
     ErrorCode.NotAvailable,
     "iptables-save and iptables-restore are not installed",
-    'install iptables, or set ipMasqBackend to "nftables"',
+    "install iptables, or load the module nf_tables (modprobe nf_tables) and leave out ipMasqBackend",
   );
 }
 

@@ -42,7 +42,7 @@ import {
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
 import { ensureSysctl, isWriteRefused, writeSysctls } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
-import { describeInterface, type Interface, noDns, type Result } from "../../spec/result.ts";
+import { describeInterface, type Interface, ipsOf, noDns, type Result } from "../../spec/result.ts";
 import { ensureBridge, findBridge } from "./bridge-device.ts";
 import { type BridgeConfig, config } from "./config.ts";
 import { ensureGateways, verifyGateways, withGateways } from "./gateway.ts";
@@ -151,9 +151,7 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
   const container = verifyInterface(sandbox, attachment.ifName, result, "veth");
   const device = verifyBridge(host, config);
   verifyPort(host, config, device, container);
-  const ips = result.ips.filter(
-    (ip) => ip.interface === undefined || result.interfaces.at(ip.interface)?.name === container.name,
-  );
+  const ips = ipsOf(result, container.name);
   if (config.isGateway) {
     verifyGateways(host, device, config, ips);
     verifyForwarding(host, ips);

@@ -15,7 +15,7 @@ export interface BridgeConfig {
   readonly isDefaultGateway: boolean;
   readonly forceAddress: boolean;
   readonly ipMasq: boolean;
-  readonly ipMasqBackend: MasqueradeBackend;
+  readonly ipMasqBackend: MasqueradeBackend | undefined;
   /** Bytes; 0 leaves the kernel's. */
   readonly mtu: number;
   readonly hairpinMode: boolean;

@@ -37,7 +37,7 @@ import {
 import type { Sandbox } from "../../pkg/skel/sandbox.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
 import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts";
-import type { Result } from "../../spec/result.ts";
+import { ipsOf, type Result } from "../../spec/result.ts";
 import { config, type MacvlanConfig, modeName, modeNumber } from "./config.ts";
 
 const KIND = "macvlan";
@@ -77,10 +77,7 @@ function macOfParent(mac: string, parent: Link): CniError {
 
 /** The result may have other plugins' interfaces too. */
 function clientOf(sandbox: Sandbox, link: Link, result: Result): ShimClient {
-  const addresses: Prefix[] = [];
-  for (const { address, interface: index } of result.ips) {
-    if (index === undefined || result.interfaces.at(index)?.name === link.name) addresses.push(address);
-  }
+  const addresses = ipsOf(result, link.name).map((ip): Prefix => ip.address);
   return { stack: sandbox.stack, link, addresses };
 }
 

@@ -2,7 +2,7 @@
 import type { Family } from "../../pkg/ip/address.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
 import { invalidConfig } from "../../spec/errors.ts";
-import type { Result } from "../../spec/result.ts";
+import { interfaceOf, type Result } from "../../spec/result.ts";
 import type { PortMapping, Protocol } from "./config.ts";
 import type { Mapped } from "./mapped.ts";
 
@@ -48,7 +48,7 @@ export function mappedTarget({ mapping, container }: Target): Mapped {
 export function containerAddresses(result: Result, ifName: string): Prefix[] {
   const found: Prefix[] = [];
   for (const ip of result.ips) {
-    const described = ip.interface === undefined ? undefined : result.interfaces.at(ip.interface);
+    const described = interfaceOf(result, ip);
     if (described !== undefined && (described.sandbox === "" || described.name !== ifName)) continue;
     if (!found.some((each) => each.family === ip.address.family)) found.push(ip.address);
   }

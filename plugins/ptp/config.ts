@@ -7,7 +7,7 @@ const LARGEST_MTU = 65535;
 
 export interface PtpConfig {
   readonly ipMasq: boolean;
-  readonly ipMasqBackend: MasqueradeBackend;
+  readonly ipMasqBackend: MasqueradeBackend | undefined;
   /** Bytes; 0 leaves the kernel's. */
   readonly mtu: number;
   readonly ipamType: string;

@@ -41,7 +41,7 @@ import {
 } from "../../pkg/skel/plugin.ts";
 import { requireCheckedResult } from "../../pkg/skel/verbs.ts";
 import { drift, invalidConfig } from "../../spec/errors.ts";
-import { describeInterface, type IpConfig, type Result } from "../../spec/result.ts";
+import { describeInterface, type IpConfig, ipsOf, type Result } from "../../spec/result.ts";
 import { config, type PtpConfig } from "./config.ts";
 
 /** Index of the container's end in the result's interfaces: host's end, container's end. */
@@ -160,9 +160,7 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
   const result = requireCheckedResult(prevResult, "ptp");
   const container = verifyInterface(sandbox, attachment.ifName, result, "veth");
   if (!container.up) throw drift(`interface ${container.name} is down`);
-  const ips = result.ips.filter(
-    (ip) => ip.interface === undefined || result.interfaces.at(ip.interface)?.name === container.name,
-  );
+  const ips = ipsOf(result, container.name);
   verifyContainerRoutes(sandbox.stack, container, ips);
   verifyHostEnd(host, container, ips);
   verifyForwarding(host, ips);

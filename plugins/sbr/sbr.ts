@@ -24,7 +24,7 @@ import { type Add, type Check, type Del, definePlugin, type Plugin, type Status 
 import type { Undo } from "../../pkg/skel/undo.ts";
 import { nothingToCollect, requireCheckedResult, requirePrevResult } from "../../pkg/skel/verbs.ts";
 import { CniError, drift, ErrorCode, invalidConfig, messageOf } from "../../spec/errors.ts";
-import type { Result } from "../../spec/result.ts";
+import { ipsOf, type Result } from "../../spec/result.ts";
 import { config, type SbrConfig } from "./config.ts";
 import {
   canMove,
@@ -45,7 +45,7 @@ import {
   type SourceRule,
   sbrProtocol,
 } from "./rules.ts";
-import { addressesOf, familiesOf, type Group, groupsOf, isOfUse, type Source, sourcesOf } from "./sources.ts";
+import { familiesOf, type Group, groupsOf, isOfUse, type Source, sourcesOf } from "./sources.ts";
 
 /** As in the reference: below are tables that people number by hand. */
 const FIRST_TABLE = 100;
@@ -239,7 +239,7 @@ function ownRules(
     if (linkIndex === link?.index) here.push(prefix.address);
     else elsewhere.push(prefix.address);
   }
-  for (const ip of prevResult === undefined ? [] : addressesOf(prevResult, ifName)) {
+  for (const ip of prevResult === undefined ? [] : ipsOf(prevResult, ifName)) {
     if (!elsewhere.some((other) => other.equals(ip.address.address))) here.push(ip.address.address);
   }
   const routes = listRoutes(stack);

@@ -5,7 +5,7 @@
 import type { Address, Family } from "../../pkg/ip/address.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
 import { invalidConfig } from "../../spec/errors.ts";
-import type { IpConfig, Result } from "../../spec/result.ts";
+import { ipsOf, type Result } from "../../spec/result.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -23,19 +23,10 @@ export interface Group {
   readonly sources: readonly Source[];
 }
 
-/** The addresses of the result that are not another interface's, by their index there. */
-export function addressesOf(result: Result, ifName: string): IpConfig[] {
-  return result.ips.filter((ip: IpConfig): boolean => {
-    // An index that leads nowhere is no other interface's, as in the reference.
-    const owner = ip.interface === undefined || ip.interface < 0 ? undefined : result.interfaces.at(ip.interface);
-    return owner === undefined || owner.name === ifName;
-  });
-}
-
 /** @throws CniError 7 when the result has none */
 export function sourcesOf(result: Result, ifName: string, gateways: readonly Address[]): Source[] {
   const sources: Source[] = [];
-  for (const ip of addressesOf(result, ifName)) {
+  for (const ip of ipsOf(result, ifName)) {
     const chosen = gateways.find((gateway) => gateway.family === ip.address.family);
     const given = ip.gateway === undefined || ip.gateway.isUnspecified ? undefined : ip.gateway;
     sources.push({ prefix: ip.address, gateway: chosen ?? given, isChosen: chosen !== undefined });
