@@ -19,6 +19,7 @@ import type { Teardown, Undo } from "../skel/undo.ts";
 import { ensureSysctl, isWriteRefused, readSysctl, writeSysctl, writeSysctls } from "../sysctl/sysctl.ts";
 import { findMade } from "./made-link.ts";
 import { nameTaken } from "./name-taken.ts";
+import { randomMac } from "./random-mac.ts";
 
 /** Names tried for the host's end before giving up: each collides with a probability of 1 to 2³². */
 const NAME_PROBES = 10;
@@ -83,6 +84,7 @@ function createPair(
     createVeth(host, {
       name,
       mtu: Math.max(0, options.mtu),
+      mac: randomMac(),
       peer: { name: attachment.ifName, mac: options.mac, namespace: sandbox.namespace },
     });
     return true;

@@ -1,10 +1,9 @@
 /** The host's bridge: made when missing, kept when there. */
 
-import { formatMac } from "../../pkg/ip/mac.ts";
 import { findMade } from "../../pkg/link/made-link.ts";
+import { randomMac } from "../../pkg/link/random-mac.ts";
 import { refuseAdvertisements } from "../../pkg/link/veth.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
-import { randomBytes } from "../../pkg/linux/random.ts";
 import { changeBridge, createBridge } from "../../pkg/netlink/create-link.ts";
 import { changeLink, deleteLink, findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import { bridgeAttributes } from "../../pkg/netlink/link-attributes.ts";
@@ -100,12 +99,4 @@ function removeUnused(host: NetworkStack, name: string): void {
 /** Whether anything is attached to the bridge, a VLAN's gateway included. @throws KernelError */
 export function hasPorts(host: NetworkStack, bridge: Link): boolean {
   return listLinks(host, { masterIndex: bridge.index }).length > 0;
-}
-
-/** A random address, locally administered, unicast (IEEE 802). */
-export function randomMac(): string {
-  const bytes = randomBytes(6);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, (view.getUint8(0) & 0xfc) | 0x02);
-  return formatMac(bytes);
 }

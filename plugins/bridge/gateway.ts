@@ -4,6 +4,7 @@ import { sha512 } from "../../pkg/codec/sha512.ts";
 import { Address, type Family } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { findMade } from "../../pkg/link/made-link.ts";
+import { randomMac } from "../../pkg/link/random-mac.ts";
 import { otherEnd, prepareHostEnd } from "../../pkg/link/veth.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
@@ -21,7 +22,7 @@ import {
   type Result,
   type Route,
 } from "../../spec/result.ts";
-import { hasPorts, randomMac } from "./bridge-device.ts";
+import { hasPorts } from "./bridge-device.ts";
 import type { BridgeConfig } from "./config.ts";
 import { whileNobodyJoins } from "./joining.ts";
 import { joinGatewayVlan } from "./vlan.ts";
@@ -206,6 +207,7 @@ function createVlanGateway(host: NetworkStack, bridge: Link, name: string, confi
     createVeth(host, {
       name,
       mtu: Math.max(0, config.mtu),
+      mac: randomMac(),
       peer: { name: portName, mac: undefined, namespace: undefined },
     });
   } catch (error) {

@@ -8,6 +8,7 @@ import {
   bridgeNetwork,
   dual,
   expectAnswer,
+  expectMacSet,
   fixed,
   four,
   linkOf,
@@ -121,6 +122,14 @@ describe.each(engines)("$name", (engine) => {
     for (const container of containers.slice(0, 25)) await network.del(container);
     seen.add((await linkOf(node, "cni0")).address);
     expect([...seen].length).toBe(1);
+  });
+
+  test("nobody is tempted to change the hardware addresses of bridge and port: they were set, not left to chance (udev's policy)", async () => {
+    await using node = await TestNode.create();
+    const network = bridgeNetwork(node, engine, { isGateway: true, ipam: four });
+    const container = await network.container("container");
+    await network.add(container);
+    for (const link of ["cni0", (await portOf(node, container)).ifname]) await expectMacSet(node, link);
   });
 
   test("neighbours are told whose the addresses are, over both families, once the bridge forwards", async () => {

@@ -51,6 +51,11 @@ export async function linkOf(where: Namespace, name: string): Promise<Json> {
   return link;
 }
 
+/** Asserts that a link's hardware address was given to it, and not made up by the kernel (NET_ADDR_SET; linux/netdevice.h). */
+export async function expectMacSet(where: Namespace, link: string): Promise<void> {
+  expect((await where.exec(["cat", `/sys/class/net/${link}/addr_assign_type`])).trim(), link).toBe("3");
+}
+
 /** ADD, an answer from the gateway 10.22.0.1, CHECK and DEL where IPv6 is switched off on the node and in the sandbox. */
 export async function expectLifeWithoutIpv6(network: TestNetwork): Promise<void> {
   const container = await network.container("container");

@@ -9,6 +9,7 @@ import {
   dual,
   expectAnswer,
   expectLifeWithoutIpv6,
+  expectMacSet,
   fixed,
   four,
   linkOf,
@@ -123,6 +124,14 @@ describe.each(engines)("$name", (engine) => {
     const before = await snapshot(node, { sandboxes: [container.sandbox] });
     (await network.addOne(0, container)).expectError(7, /10\.22\.0\.5\/24 has no gateway/);
     expectSame(await snapshot(node, { sandboxes: [container.sandbox] }), before);
+  });
+
+  test("the container's gateway keeps its hardware address: it was set, not left to chance (udev's policy)", async () => {
+    await using node = await TestNode.create();
+    const network = ptpNetwork(node, engine, { ipam: withRoutes });
+    const container = await network.container("container");
+    const result = await network.add(container);
+    await expectMacSet(node, result.interfaces[0].name);
   });
 
   test("without ipam it is refused by ADD and STATUS, while DEL goes through", async () => {
