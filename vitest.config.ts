@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What needs neither root nor a build: `npm run test:unit`. */
-const unprivileged = ["{spec,pkg,plugins,ipam,cmd,libcni,scripts}/**/*.test.ts", "test/architecture.test.ts"];
+const unprivileged = ["{spec,pkg,plugins,ipam,cmd,libcni,scripts}/**/*.test.ts", "test/*.test.ts"];
 
 /** The files that take minutes, longest first; all others take less. */
 const longest = [
