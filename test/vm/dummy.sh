@@ -87,7 +87,7 @@ case_dns_and_six() {
 }
 
 report "dummy, both families, lives and dies; the host's own of the same name is no conflict" case_life
-report "dummy: no ipam and a taken name are refused; DEL removes only dummies" case_refused
+thorough "dummy: no ipam and a taken name are refused; DEL removes only dummies" case_refused
 thorough "dummy: DEL without ipam removes the interface" case_without_ipam_del
 thorough "dummy: CHECK misses address, route, hardware address and that it is down" case_check
 thorough "dummy: dns of the configuration replaces IPAM's; IPv6 stays off where none is given, unless it is to be automatic" case_dns_and_six

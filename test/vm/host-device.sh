@@ -172,7 +172,7 @@ case_bond() {
 
 report "host-device: two PCI cards live in containers, meet, and come back as they were" case_lives
 report "host-device: a card is given back when its namespace has died first" case_namespace_first
-report "host-device: a port comes back into its bond, up" case_bond
+thorough "host-device: a port comes back into its bond, up" case_bond
 thorough "host-device: a card is found under any name, and waits for its own to be free" case_other_names
 thorough "host-device: the next ADD and GC give back what no DEL did" case_no_del
 thorough "host-device: a card whose namespace is held keeps nobody waiting, and is restored when it is back" case_held

@@ -80,5 +80,5 @@ EOT
 }
 
 report "without IPv6 in the kernel: bridge, ptp and loopback live and die" case_no_ipv6
-report "without IPv6 in the kernel: macvlan, ipvlan, vlan, host-device, dummy and tap live and die" case_container_links
+thorough "without IPv6 in the kernel: macvlan, ipvlan, vlan, host-device, dummy and tap live and die" case_container_links
 thorough "without IPv6 in the kernel: vrf, sbr, tuning, bandwidth, firewall and portmap live and die" case_chained_no_ipv6
