@@ -14,7 +14,7 @@ export interface TriedFault {
 
 const ALL = 500;
 /** `npm run test:faults` takes every step; `npm test` some of each, so that a plugin more costs seconds. */
-const MOST = process.env["FERRULE_EVERY_STEP"] === "1" ? ALL : 12;
+const MOST = process.env["FERRULE_EVERY_STEP"] === "1" ? ALL : 8;
 
 function error(call: string, errno: string, atMost: number = ALL): TriedFault {
   return { fault: { kind: "error", call, errno }, atMost };
@@ -86,7 +86,7 @@ export interface TriedFaults {
  */
 export function triedFaults(row: PluginCase, engine: Suite): readonly TriedFaults[] {
   const native = engine.name !== "bun";
-  const most = native ? (row.sampled === true ? 5 : MOST) : row.sampled === true ? 3 : 8;
+  const most = native ? (row.sampled === true ? 4 : MOST) : row.sampled === true ? 2 : 5;
   const limited = (faults: readonly TriedFault[]): TriedFault[] =>
     faults.map(({ fault, atMost }) => ({ fault, atMost: Math.min(atMost, most) }));
   const older = ["0.2.0", "0.4.0"].map((version) => {
