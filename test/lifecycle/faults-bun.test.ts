@@ -1,4 +1,4 @@
 import { describeEngine } from "../helpers/engines.ts";
 import { localFaults } from "./faults.ts";
 
-describeEngine("bun", localFaults);
+describeEngine("bun", (engine) => localFaults(engine, "all rows"));

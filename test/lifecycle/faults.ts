@@ -167,10 +167,12 @@ function named(faults: readonly TriedFault[]): { tried: TriedFault; what: string
   return faults.map((tried) => ({ tried, what: describeFault(tried.fault) }));
 }
 
-/** Declares the tests of one engine under this machine's own kernel. */
-export function localFaults(engine: Suite): void {
+/** Declares the tests of one engine under this machine's own kernel, of all rows or of a half of them. */
+export function localFaults(engine: Suite, which: "all rows" | "every other row" | "the rows between"): void {
   const rows = presentRows.filter((row) => kernelLacks(row.needs) === "");
-  faultMatrix(engine, rows, (row) => triedFaults(row, engine));
+  const parity = which === "every other row" ? 0 : 1;
+  const half = which === "all rows" ? rows : rows.filter((_, index) => index % 2 === parity);
+  faultMatrix(engine, half, (row) => triedFaults(row, engine));
 }
 
 /** Declares the tests of these rows with one engine. */
