@@ -81,7 +81,7 @@ describe.each(engines)("$name", (engine) => {
   });
 
   test("an ADD that fails takes the bridge it made from nobody who joins it meanwhile", {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     await using node = await TestNode.create();
     // Fails once all is there: the gateway of this route is on no link.

@@ -25,7 +25,7 @@ export class Background {
   }
 
   /** Waits until stdout or stderr matches. @throws Error with what was printed when the program ends or time is up first */
-  async waitFor(pattern: RegExp, timeoutMs = currentMachine() === undefined ? 5000 : 60_000): Promise<void> {
+  async waitFor(pattern: RegExp, timeoutMs = currentMachine() === undefined ? 20_000 : 60_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!pattern.test(this.stdout) && !pattern.test(this.stderr)) {
       if (performance.now() > deadline || this.program.hasEnded()) {

@@ -83,7 +83,7 @@ export async function expectSameEventually(
   take: () => Promise<Snapshot>,
   before: Snapshot,
   what = "nothing is left",
-  timeoutMs = currentMachine() === undefined ? 3000 : 30_000,
+  timeoutMs = currentMachine() === undefined ? 10_000 : 30_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let after = await take();

@@ -18,7 +18,7 @@ import {
 
 const RUNS = 25;
 const RUNS_OF_ADDRESSES = 12;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 
 describe.each(engines)("$name", (suite) => {
   test(

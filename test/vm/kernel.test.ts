@@ -8,7 +8,7 @@ import { engines } from "../helpers/engines.ts";
 import { otherKernel } from "../helpers/kernel.ts";
 import { bootCommand, boots } from "./case-files.ts";
 
-const BOOT_TIMEOUT_MS = 900_000;
+const BOOT_TIMEOUT_MS = 1_500_000;
 const suite = engines.find((each) => each.name === "native");
 const reason = process.env["FERRULE_KERNEL_MISSING"] ?? (suite === undefined ? "native is not tested" : undefined);
 
