@@ -51,11 +51,6 @@ function claimsIn(saved: readonly string[]): Claim[] {
   return found;
 }
 
-/** The attachments' tags that the table names, by their keys. */
-export function claimants(saved: readonly string[]): string[] {
-  return claimsIn(saved).map((claim: Claim): string => claim.key);
-}
-
 function hostText(address: Address): string {
   return Prefix.host(address).toString();
 }
