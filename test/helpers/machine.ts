@@ -9,6 +9,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProgramOptions, RunningProgram } from "./program.ts";
+import { quoted } from "./shell.ts";
 
 /** Emulated programs are some thirty times slower. */
 const SLOWNESS = 30;
@@ -119,10 +120,6 @@ export class Machine {
     }
     rmSync(this.directory, { recursive: true, force: true });
   }
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 let current: Machine | undefined;

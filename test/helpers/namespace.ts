@@ -1,6 +1,6 @@
 /** One network namespace made for a test, and programs run inside it. */
 import { Background } from "./background.ts";
-import { type CommandOptions, type CommandResult, runCommand, runSuccessfully } from "./command.ts";
+import { type CommandOptions, type CommandResult, runCommand, runSuccessfully, stdoutOf } from "./command.ts";
 
 /** By its path: what is run inside may be given a PATH that does not lead there. */
 export const NSENTER = "/usr/bin/nsenter";
@@ -49,7 +49,7 @@ export class Namespace {
 
   /** Runs a program inside; its stdout. @throws Error with its words when it fails */
   async exec(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
-    return runSuccessfully([...this.enter, ...argv], options);
+    return stdoutOf(await this.run(argv, options));
   }
 
   /** Runs a program inside to its end, however it ends. */
@@ -75,7 +75,13 @@ export class Namespace {
 
   /** Takes the name away; the kernel removes the namespace when nobody is inside any more. */
   async remove(): Promise<void> {
-    await runCommand(["ip", "netns", "delete", this.name]);
+    await Namespace.removeAll([this]);
+  }
+
+  /** Takes the names away that are still there. */
+  protected static async removeAll(namespaces: readonly Namespace[]): Promise<void> {
+    const stdin = namespaces.map(({ name }) => `netns delete ${name}\n`).join("");
+    await runCommand(["ip", "-force", "-batch", "-"], { stdin });
   }
 }
 

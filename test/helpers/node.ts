@@ -11,8 +11,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Background } from "./background.ts";
+import { type CommandOptions, type CommandResult, runCommand } from "./command.ts";
 import { currentMachine } from "./machine.ts";
 import { Namespace, NSENTER } from "./namespace.ts";
+import { Shell } from "./shell.ts";
 
 /** Where plugins keep files; each node sees its own. */
 export const stateDirectories: readonly string[] = [
@@ -27,11 +29,12 @@ export const stateDirectories: readonly string[] = [
 export class TestNode extends Namespace {
   /** A directory of this node alone, for data, configurations and fake plugins. */
   readonly directory: string;
-  private readonly keeper: Background;
+  /** Keeps the namespaces alive, for the kernel does not always let a mount namespace be bound to a file. */
+  private readonly keeper: Background | Shell;
   private readonly others: Namespace[] = [];
   private readonly backgrounds: Background[] = [];
 
-  private constructor(name: string, directory: string, keeper: Background) {
+  private constructor(name: string, directory: string, keeper: Background | Shell) {
     // The root too: in a virtual machine, that of the mount namespace is another.
     super(name, [NSENTER, `--target=${keeper.pid}`, "--net", "--mount", "--root"]);
     this.directory = directory;
@@ -50,16 +53,34 @@ export class TestNode extends Namespace {
     }
     // One `mount` for all of them: there are thousands of nodes.
     const table = join(directory, "fstab");
-    await writeFile(table, `${mounts.join("\n")}\n`);
-    // Slave propagation: namespaces that are made later appear under /run/netns here too. A process keeps the mount namespace
-    // alive, for the kernel does not always let one be bound to a file.
-    const script = `mkdir -p ${stateDirectories.join(" ")} && mount --all --fstab ${table} && mount -t sysfs sysfs /sys && ip link set lo up && echo ready && exec sleep infinity`;
-    const keeper = new Background([
-      ...["nsenter", `--net=/run/netns/${name}`, "unshare", "--mount", "--propagation", "slave"],
-      ...["sh", "-c", script],
-    ]);
+    await writeFile(table, `${mounts.join("\n")}\nsysfs /sys sysfs\n`);
+    // Slave propagation: namespaces that are made later appear under /run/netns here too.
+    const enter = [NSENTER, `--net=/run/netns/${name}`, "/usr/bin/unshare", "--mount", "--propagation", "slave"];
+    const script = `for each in ${stateDirectories.join(" ")}; do [ -d $each ] || mkdir -p $each; done; mount --all --fstab ${table} && ip link set lo up`;
+    if (currentMachine() === undefined) {
+      const shell = new Shell(enter);
+      const { status, stderr } = await shell.runScript(script);
+      if (status !== 0) await shell.stop();
+      if (status !== 0) throw new Error(`the node ${name} cannot be made: ${stderr}`);
+      return new TestNode(name, directory, shell);
+    }
+    const keeper = new Background([...enter, "sh", "-c", `${script} && echo ready && exec sleep infinity`]);
     await keeper.waitFor(/ready/);
     return new TestNode(name, directory, keeper);
+  }
+
+  /** Runs a program on the node: from the shell that is there, unless that has something to do. */
+  override async run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    const { keeper } = this;
+    if (keeper instanceof Shell && keeper.isIdle && Shell.canRun(options)) return runCommand(argv, options, keeper);
+    return super.run(argv, options);
+  }
+
+  /** Runs a shell's script on the node; its stdout, however it ends. */
+  async script(text: string): Promise<string> {
+    const { keeper } = this;
+    if (keeper instanceof Shell && keeper.isIdle) return (await keeper.runScript(text)).stdout;
+    return (await super.run(["sh", "-c", text])).stdout;
   }
 
   /** A container's network namespace; removed with the node. */
@@ -103,9 +124,8 @@ export class TestNode extends Namespace {
   /** Removes the node with its namespaces, programs and files. */
   async dispose(): Promise<void> {
     for (const started of this.backgrounds) await started.stop();
-    for (const other of this.others) await other.remove();
     await this.keeper.stop();
-    await this.remove();
+    await Namespace.removeAll([...this.others, this]);
     await rm(this.directory, { recursive: true, force: true });
   }
 

@@ -8,6 +8,7 @@ import { expect } from "vitest";
 import { currentMachine } from "./machine.ts";
 import type { JsonRow, Namespace } from "./namespace.ts";
 import { stateDirectories, type TestNode } from "./node.ts";
+import { quoted } from "./shell.ts";
 
 /** A snapshot: sections of lines. */
 export interface Snapshot {
@@ -29,39 +30,49 @@ const interfaceSysctls = [
   ...["ipv6/conf/*/accept_dad", "ipv6/conf/*/proxy_ndp", "ipv6/conf/*/keep_addr_on_down", "ipv6/conf/*/forwarding"],
 ];
 
-const sysctls = [...globalSysctls, ...interfaceSysctls.map((each) => `net/${each}`)].join(" ");
+const sysctls = [...globalSysctls, ...interfaceSysctls.map((each) => `net/${each}`)].map((each) => `/proc/sys/${each}`);
+
+type Section = readonly [name: string, command: string];
 
 /**
  * Each prints one section; a tool that fails (no such table, no such family) prints nothing. A fault is tried at hundreds of steps, with
- * snapshots after each, so programs are few: `ip` does two things at once, and iptables is asked where it may have tables.
+ * snapshots after each, so programs are few: `ip` does several things at once, iptables is asked where it may have tables, and the
+ * shell reads the sysctls itself.
  */
-const sections: readonly (readonly [name: string, command: string])[] = [
-  ["link", "ip -d -j address"],
-  ["4", "ip -j -4 -batch - <<E\nroute show table all\nrule\nE"],
-  ["6", "ip -j -6 -batch - <<E\nroute show table all\nrule\nE"],
+const everywhere: readonly Section[] = [
+  ["4", "ip -j -d -4 -batch - <<E\nlink\naddress\nroute show table all\nrule\nE"],
+  ["6", "ip -j -d -6 -batch - <<E\naddress\nroute show table all\nrule\nE"],
+  [
+    "sysctl",
+    `for each in ${sysctls.join(" ")}; do value=; read -r value <$each; echo "\${each#/proc/sys/}:$value"; done`,
+  ],
+];
+/** No plugin makes rules or queues in a sandbox. */
+const onNode: readonly Section[] = [
   ["qdisc", "tc -j qdisc"],
-  ["nft", 'rules=$(nft list ruleset); echo "$rules"'],
+  ["nft", "rules=$(nft list ruleset); printf '%s' \"$rules\""],
   ["iptables", 'case $rules in *"table ip "*) iptables-save ;; esac'],
   ["ip6tables", 'case $rules in *"table ip6 "*) ip6tables-save ;; esac'],
   ["legacy", "test ! -s /proc/net/ip_tables_names || iptables-legacy-save"],
   ["legacy6", "test ! -s /proc/net/ip6_tables_names || ip6tables-legacy-save"],
-  ["sysctl", `cd /proc/sys && grep -sH . ${sysctls}`],
 ];
-const SEPARATOR = "\\036";
-const script = `exec 2>/dev/null\n${sections.map(([, command]) => `${command}\nprintf '${SEPARATOR}'`).join("\n")}`;
+
+/** Prints sections, each behind a line with its place and name. */
+function scriptOf(place: string, sections: readonly Section[]): string {
+  return sections.map(([name, command]) => `printf '\\036${place} ${name}\n'\n${command}`).join("\n");
+}
 
 /** The state of a node, and of sandboxes if given. */
 export async function snapshot(node: TestNode, options: SnapshotOptions = {}): Promise<Snapshot> {
-  const sandboxes = options.sandboxes ?? [];
-  const inEach = `sh -c "$0"; for each; do nsenter --net="$each" sh -c "$0" || printf '${SEPARATOR.repeat(sections.length)}'; done`;
-  const { stdout } = await node.run(["sh", "-c", inEach, script, ...sandboxes.map((each) => each.path)]);
-  const texts = stdout.split("\x1e");
+  const scripts = [scriptOf("node", [...everywhere, ...onNode])];
+  for (const [index, sandbox] of (options.sandboxes ?? []).entries()) {
+    scripts.push(`nsenter --net=${sandbox.path} sh -c ${quoted(scriptOf(`sandbox-${index}`, everywhere))}`);
+  }
   const lines: string[] = [];
-  for (const [index, text] of texts.slice(0, sections.length * (sandboxes.length + 1)).entries()) {
-    const [name = ""] = sections[index % sections.length] ?? [];
-    const place = Math.floor(index / sections.length);
-    const label = place === 0 ? "node" : `sandbox ${place - 1}`;
-    for (const line of sectionLines(name, text)) lines.push(`${label} ${line}`);
+  for (const text of (await node.script(`{\n${scripts.join("\n")}\n} 2>/dev/null`)).split("\x1e").slice(1)) {
+    const end = text.indexOf("\n");
+    const [place = "", name = ""] = text.slice(0, end).split(" ");
+    for (const line of sectionLines(name, text.slice(end))) lines.push(`${place} ${line}`);
   }
   const roots = stateDirectories.map((path) => join(node.directory, "state", path.slice(1).replaceAll("/", "-")));
   for (const root of [...roots, ...(options.directories ?? [])]) {
@@ -96,14 +107,9 @@ export async function expectSameEventually(
 
 function sectionLines(name: string, text: string): string[] {
   switch (name) {
-    case "link":
-      return rows(text)
-        .toSorted((a, b) => a["ifindex"] - b["ifindex"])
-        .flatMap((row) => [stable(row), ...addressLines(row)])
-        .map((line) => `link: ${line}`);
     case "4":
     case "6":
-      return routesAndRules(name, rows(text));
+      return familyLines(name, rows(text));
     case "qdisc":
       // In the order in which links came into the namespace.
       return (
@@ -140,12 +146,18 @@ function rulesetLines(text: string): string[] {
   return lines;
 }
 
-/** A rule has a priority, a route has none. */
-function routesAndRules(family: string, all: readonly JsonRow[]): string[] {
+/** Links and addresses (which have an ifindex), rules (a priority) and routes (neither). */
+function familyLines(family: string, all: readonly JsonRow[]): string[] {
+  const ofLinks = all.filter((row) => row["ifindex"] !== undefined).toSorted((a, b) => a["ifindex"] - b["ifindex"]);
+  const links = ofLinks.filter((row) => row["addr_info"] === undefined).map((row) => stable(row));
+  const addresses = ofLinks.flatMap((row) => addressLines(row));
+  const others = all.filter((row) => row["ifindex"] === undefined);
   const isRule = (row: JsonRow): boolean => row["priority"] !== undefined;
-  const routes = all.filter((row) => !isRule(row) && isRouteOfSomebody(row)).map((row) => stable(row));
-  const rules = all.filter((row) => isRule(row) && !isRuleOfVrfs(row)).map((row) => stable(row));
+  const routes = others.filter((row) => !isRule(row) && isRouteOfSomebody(row)).map((row) => stable(row));
+  const rules = others.filter((row) => isRule(row) && !isRuleOfVrfs(row)).map((row) => stable(row));
   return [
+    ...links.map((line) => `link: ${line}`),
+    ...addresses.map((line) => `address${family}: ${line}`),
     ...routes.toSorted().map((line) => `route${family}: ${line}`),
     ...rules.map((line) => `rule${family}: ${line}`),
   ];
