@@ -73,8 +73,8 @@ export function ensureGateways(
 ): Interface[] {
   const gateway = config.vlan === 0 ? bridge : ensureVlanGateway(host, bridge, config, undo);
   const wanted = gatewayAddresses(result.ips);
-  const missing = missingAddresses(host, bridge, gateway, wanted, config);
   const isUsed = (): boolean => isUsedByOthers(host, bridge, gateway, config.vlan);
+  const missing = missingAddresses(host, bridge, gateway, wanted, config, isUsed, undo);
   for (const address of missing) addGatewayAddress(host, gateway, address, isUsed, undo);
   if (missing.length > 0 && gateway.kind === "bridge") pinMac(host, gateway);
   return config.vlan === 0 ? [] : [describeInterface(gateway.name, gateway.mac, gateway.mtu)];
@@ -103,6 +103,8 @@ function missingAddresses(
   gateway: Link,
   wanted: readonly Prefix[],
   config: BridgeConfig,
+  isUsed: () => boolean,
+  undo: Undo,
 ): Prefix[] {
   const have = listAddresses(host, gateway);
   const missing = wanted.filter((each) => !have.some((other) => other.prefix.equals(each)));
@@ -110,10 +112,26 @@ function missingAddresses(
     for (const other of have) {
       if (!isInTheWay(other.prefix, address) || wanted.some((each) => each.equals(other.prefix))) continue;
       if (!config.forceAddress) throw differentAddress(host, bridge, gateway, other, address);
-      deleteAddress(host, gateway, other.prefix);
+      if (!deleteAddress(host, gateway, other.prefix)) continue;
+      undo.push(`give ${other.prefix.toString()} back to ${gateway.name}`, () => {
+        giveBack(host, gateway, other, isUsed);
+      });
     }
   }
   return missing;
+}
+
+/** What a failing ADD does about an address that it has replaced; nothing where others use the new one by then. */
+function giveBack(host: NetworkStack, gateway: Link, address: LinkAddress, isUsed: () => boolean): void {
+  whileNobodyJoins((): void => {
+    if (isUsed()) return;
+    const { prefix, scope, peer } = address;
+    try {
+      addAddress(host, gateway, prefix, { noDad: true, scope, peer });
+    } catch (error) {
+      if (!isKernelError(error, "EEXIST")) throw error;
+    }
+  });
 }
 
 /** IPv6 addresses coexist unless they overlap; of IPv4 the bridge has those of one network. */

@@ -128,6 +128,20 @@ describe.each(engines)("$name", (engine) => {
     },
   );
 
+  test.each(conflicts)("$what comes back when an ADD fails that has replaced it", async ({ has, ipam }) => {
+    await using node = await TestNode.create();
+    await node.exec(["sh", "-c", `ip link add cni0 type bridge; ip addr add ${has} dev cni0; ip link set cni0 up`]);
+    // Fails once all is there: the gateways of these routes are on no link.
+    const routes = [
+      { dst: "198.51.100.0/24", gw: "203.0.113.1" },
+      { dst: "2001:db8:51::/64", gw: "2001:db8:ffff::1" },
+    ];
+    const forcing = { isGateway: true, forceAddress: true, ipam: { ...ipam, routes } };
+    const network = bridgeNetwork(node, engine, forcing);
+    (await network.addOne(0, await network.container("container"))).expectOrderlyFailure();
+    expect(await addressesOn(node, "cni0")).toEqual([has]);
+  });
+
   test("IPv6 addresses of other subnets stay beside the gateway's", async () => {
     await using node = await TestNode.create();
     await node.exec(["sh", "-c", "ip link add cni0 type bridge; ip addr add 2001:db8:77::1/64 dev cni0 nodad"]);
