@@ -2,8 +2,9 @@
 
 import { findMade } from "../../pkg/link/made-link.ts";
 import { randomMac } from "../../pkg/link/random-mac.ts";
-import { refuseAdvertisements } from "../../pkg/link/veth.ts";
+import { otherEnd, refuseAdvertisements } from "../../pkg/link/veth.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
+import { listVlans } from "../../pkg/netlink/bridge-vlan.ts";
 import { changeBridge, createBridge } from "../../pkg/netlink/create-link.ts";
 import { changeLink, deleteLink, findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import { bridgeAttributes } from "../../pkg/netlink/link-attributes.ts";
@@ -99,4 +100,15 @@ function removeUnused(host: NetworkStack, name: string): void {
 /** Whether anything is attached to the bridge, a VLAN's gateway included. @throws KernelError */
 export function hasPorts(host: NetworkStack, bridge: Link): boolean {
   return listLinks(host, { masterIndex: bridge.index }).length > 0;
+}
+
+/**
+ * Whether the gateway serves anybody: the bridge has a port beside the gateway's own, in its VLAN where it has one (not 0).
+ * @throws KernelError
+ */
+export function isUsedByOthers(host: NetworkStack, bridge: Link, gateway: Link, vlan: number): boolean {
+  const own = otherEnd(host, gateway)?.index;
+  return listLinks(host, { masterIndex: bridge.index }).some(
+    (port) => port.index !== own && (vlan === 0 || listVlans(host, port).some((each) => each.id === vlan)),
+  );
 }

@@ -1,16 +1,11 @@
 /** The bridge as gateway: what address it has, on which interface, and what the result says of it. */
 
-import { sha512 } from "../../pkg/codec/sha512.ts";
 import { Address, type Family } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { findMade } from "../../pkg/link/made-link.ts";
 import { randomMac } from "../../pkg/link/random-mac.ts";
-import { otherEnd, prepareHostEnd } from "../../pkg/link/veth.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
-import { listVlans } from "../../pkg/netlink/bridge-vlan.ts";
-import { createVeth } from "../../pkg/netlink/create-link.ts";
-import { changeLink, deleteLink, findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
+import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
@@ -22,10 +17,10 @@ import {
   type Result,
   type Route,
 } from "../../spec/result.ts";
-import { hasPorts } from "./bridge-device.ts";
+import { hasPorts, isUsedByOthers } from "./bridge-device.ts";
 import type { BridgeConfig } from "./config.ts";
 import { whileNobodyJoins } from "./joining.ts";
-import { joinGatewayVlan } from "./vlan.ts";
+import { ensureVlanGateway, gatewayName } from "./vlan-gateway.ts";
 
 const MAIN_TABLE = 254;
 /** What a bridge has that lost its last port and never had an address of its own. */
@@ -78,11 +73,6 @@ export function ensureGateways(
   for (const address of missing) addGatewayAddress(host, gateway, address, isUsed, undo);
   if (missing.length > 0 && gateway.kind === "bridge") pinMac(host, gateway);
   return config.vlan === 0 ? [] : [describeInterface(gateway.name, gateway.mac, gateway.mtu)];
-}
-
-/** The name of the interface that has the gateway's addresses. */
-function gatewayName(bridge: Link, config: BridgeConfig): string {
-  return config.vlan === 0 ? bridge.name : `${bridge.name}.${config.vlan}`;
 }
 
 /** Each gateway once, with the length of its subnet. */
@@ -158,14 +148,6 @@ function addGatewayAddress(host: NetworkStack, gateway: Link, wanted: Prefix, is
   }
 }
 
-/** Whether the gateway serves anybody: a port beside its own, in its VLAN where it has one (not 0). */
-function isUsedByOthers(host: NetworkStack, bridge: Link, gateway: Link, vlan: number): boolean {
-  const own = otherEnd(host, gateway)?.index;
-  return listLinks(host, { masterIndex: bridge.index }).some(
-    (port) => port.index !== own && (vlan === 0 || listVlans(host, port).some((each) => each.id === vlan)),
-  );
-}
-
 function sixIsOff(gateway: Link, wanted: Prefix): CniError {
   return new CniError(
     ErrorCode.Io,
@@ -193,46 +175,6 @@ function differentAddress(
     `failed to set bridge addr: "${gateway.name}" already has an IP address different from ${wanted.toString()}: ${other.prefix.toString()}`,
     `${used}; if an older network left the address: ip addr del ${other.prefix.toString()} dev ${gateway.name}, or set forceAddress`,
   );
-}
-
-/**
- * `<bridge>.<vlan>`: one end of a pair whose other end is the bridge's port in that VLAN. Never removed by DEL. Being up says that
- * it is complete: what a killed ADD began is finished. An interface of that name that is no such pair is taken as it is.
- */
-function ensureVlanGateway(host: NetworkStack, bridge: Link, config: BridgeConfig, undo: Undo): Link {
-  const name = gatewayName(bridge, config);
-  const found = findLink(host, name) ?? createVlanGateway(host, bridge, name, config, undo);
-  const port = otherEnd(host, found);
-  if (port === undefined || (found.up && port.up && port.masterIndex === bridge.index)) return found;
-  prepareHostEnd(host, name);
-  changeLink(host, port, { masterIndex: bridge.index, up: true });
-  joinGatewayVlan(host, port, config);
-  changeLink(host, found, { up: true });
-  return found;
-}
-
-function createVlanGateway(host: NetworkStack, bridge: Link, name: string, config: BridgeConfig, undo: Undo): Link {
-  const portName = `veth${sha512(new TextEncoder().encode(name)).slice(0, 8)}`;
-  let isOurs = true;
-  undo.push(`remove ${name}`, () => {
-    if (!isOurs) return;
-    whileNobodyJoins((): void => {
-      const made = findLink(host, name);
-      if (made !== undefined && !isUsedByOthers(host, bridge, made, config.vlan)) deleteLink(host, made);
-    });
-  });
-  try {
-    createVeth(host, {
-      name,
-      mtu: Math.max(0, config.mtu),
-      mac: randomMac(),
-      peer: { name: portName, mac: undefined, namespace: undefined },
-    });
-  } catch (error) {
-    isOurs = false;
-    if (!isKernelError(error, "EEXIST")) throw error;
-  }
-  return findMade(host, name);
 }
 
 /** @throws CniError 102 when a gateway's address is missing, or what has it is down */
