@@ -13,6 +13,7 @@ describe("TestNode", () => {
     await one.exec(["ip", "link", "add", "br0", "type", "bridge"]);
     await one.exec(["touch", "/var/lib/cni/here"]);
     expect(await one.hasLink("br0")).toBe(true);
+    expect((await one.run(["test", "-e", "/sys/class/net/br0"])).status, "its own /sys").toBe(0);
     expect(await two.hasLink("br0")).toBe(false);
     expect((await two.run(["test", "-e", "/var/lib/cni/here"])).status).toBe(1);
   });

@@ -53,10 +53,10 @@ export class TestNode extends Namespace {
     }
     // One `mount` for all of them: there are thousands of nodes.
     const table = join(directory, "fstab");
-    await writeFile(table, `${mounts.join("\n")}\nsysfs /sys sysfs\n`);
+    await writeFile(table, `${mounts.join("\n")}\n`);
     // Slave propagation: namespaces that are made later appear under /run/netns here too.
     const enter = [NSENTER, `--net=/run/netns/${name}`, "/usr/bin/unshare", "--mount", "--propagation", "slave"];
-    const script = `for each in ${stateDirectories.join(" ")}; do [ -d $each ] || mkdir -p $each; done; mount --all --fstab ${table} && ip link set lo up`;
+    const script = `for each in ${stateDirectories.join(" ")}; do [ -d $each ] || mkdir -p $each; done; mount --all --fstab ${table} && mount -t sysfs sysfs /sys && ip link set lo up`;
     if (currentMachine() === undefined) {
       const shell = new Shell(enter);
       const { status, stderr } = await shell.runScript(script);

@@ -37,6 +37,9 @@ fail() { echo "$*" >&2; exit 1; }
 
 sandbox() { for name in "$@"; do ip netns add "$name"; ip -n "$name" link set lo up; ip -n "$name" link set lo down; done; }
 
+# Seconds; emulated, programs are some thirty times slower.
+export FERRULE_DEADLINE=1000
+
 # VERB PLUGIN SANDBOX CONFIGURATION: succeeds, with the result on stdout
 cni() { CNI_COMMAND=$1 CNI_CONTAINERID=c-$3 CNI_NETNS=/run/netns/$3 CNI_IFNAME=eth0 "$plugins/$2" <<<"$4"; }
 
@@ -67,14 +70,15 @@ ipam() { echo "\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$data\",\"ranges\
 # NAME PLUGIN MORE: a configuration; MORE is empty or begins with a comma
 network() { echo "{\"cniVersion\":\"1.1.0\",\"name\":\"$1\",\"type\":\"$2\"$3}"; }
 
-# NAME FUNCTION: runs one case. What it prints is the reason when it fails.
+# NAME FUNCTION: runs one case. What it prints is the reason when it fails. The limit tells what hangs, not what is slow.
 report() {
-  local words
+  local words limit=900
   # A mount namespace of its own too: names of sandboxes are used again. `ip netns` would otherwise mount what others see.
   if words=$(export -f $(compgen -A function) && export plugins data CNI_PATH &&
-    timeout 120 unshare ${namespaces:---net --mount} bash -c "data=\$(mktemp -d -p $data); mount -t tmpfs netns /run/netns; mount -t sysfs sysfs /sys; ip link set lo up; $2" 2>&1); then
+    timeout $limit unshare ${namespaces:---net --mount} bash -c "data=\$(mktemp -d -p $data); mount -t tmpfs netns /run/netns; mount -t sysfs sysfs /sys; ip link set lo up; $2" 2>&1); then
     echo "ok - $1"
   else
+    [ $? != 124 ] || words+="ended after $limit seconds"
     echo "not ok - $1"
     sed 's/^/# /' <<<"$words"
   fi
