@@ -6,6 +6,7 @@ import { expectAnswer, linkOf } from "../helpers/interface-network.ts";
 import { TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import { addressesOf, expectResultShape } from "../helpers/result.ts";
+import { expectSame, snapshot } from "../helpers/snapshot.ts";
 
 function loopbackNetwork(node: TestNode, suite: (typeof engines)[number], version = "1.1.0"): TestNetwork {
   return new TestNetwork(node, version, [{ suite, config: { type: "loopback" } }]);
@@ -50,6 +51,32 @@ describe.each(engines)("$name", (engine) => {
     await container.sandbox.exec(["ip", "address", "add", "10.1.1.1/32", "dev", "lo"]);
     (await network.addOne(0, container)).expectError(7, /non-loopback address "10\.1\.1\.1"/);
     expect((await linkOf(container.sandbox, "lo")).flags).not.toContain("UP");
+  });
+
+  test.each(["0.2.0", "1.1.0"])(
+    "of several addresses the result has the first of each family (%s)",
+    async (version) => {
+      await using node = await TestNode.create();
+      const network = loopbackNetwork(node, engine, version);
+      const container = await network.container("container");
+      await container.sandbox.exec(["ip", "link", "set", "lo", "up"]);
+      await container.sandbox.exec(["ip", "address", "add", "127.0.0.2/8", "dev", "lo"]);
+      const result = await network.add(container);
+      expect(addressesOf(result).map((each) => each.address)).toEqual(["127.0.0.1/8", "::1/128"]);
+    },
+  );
+
+  test("without addresses there is a result in 1.1.0, and none in 0.2.0, which leaves lo as it was", async () => {
+    await using node = await TestNode.create();
+    const [old, current] = [loopbackNetwork(node, engine, "0.2.0"), loopbackNetwork(node, engine)];
+    const container = await old.container("container");
+    // The kernel gives them when lo comes up, and not again.
+    await container.sandbox.exec(["ip", "link", "set", "lo", "up"]);
+    await container.sandbox.exec(["ip", "address", "flush", "dev", "lo"]);
+    const before = await snapshot(node, { sandboxes: [container.sandbox] });
+    (await old.addOne(0, container)).expectError(1, /cannot convert: no valid IP addresses/);
+    expectSame(await snapshot(node, { sandboxes: [container.sandbox] }), before);
+    expect(addressesOf(await current.add(container))).toEqual([]);
   });
 
   test("with IPv6 switched off the result has the IPv4 address alone", async () => {
