@@ -63,7 +63,11 @@ function readConfig(surroundings: Surroundings, spoken: Spoken): NetworkConfig {
   try {
     text = surroundings.readStdin();
   } catch (error) {
-    throw new CniError(ErrorCode.Io, `error reading from stdin: ${messageOf(error)}`);
+    throw new CniError(
+      ErrorCode.Io,
+      `error reading from stdin: ${messageOf(error)}`,
+      "a runtime gives the network configuration there, by a pipe or a file",
+    );
   }
   const network = new NetworkConfig(text);
   const version = findVersion(network.cniVersion);

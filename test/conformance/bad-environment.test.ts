@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import { ErrorCode } from "../../spec/errors.ts";
 import { engines } from "../helpers/engines.ts";
+import type { Verb } from "../helpers/plugin.ts";
 import { type BadInput, bad, bridge, declareBadInput, loopback, ptp } from "./bad-input.ts";
 
 const environmentRows: readonly BadInput[] = [
@@ -41,6 +42,22 @@ const environmentRows: readonly BadInput[] = [
   bad("bridge", "CNI_ARGS with a MAC that is none", bridge, [4, 7], /zz/, { call: { args: "MAC=zz" } }),
 ];
 
+/** Rows whose executable is started by a shell, with stdin as that makes it. */
+function stdinRow(what: string, verb: Verb, redirection: string, code: number, names: RegExp): BadInput {
+  return bad("loopback", what, "", code, names, { verb, call: { wrapper: ["sh", "-c", `exec "$0" ${redirection}`] } });
+}
+const stdinRows: readonly BadInput[] = [
+  stdinRow("stdin is a directory", "ADD", "</etc", ErrorCode.Io, /reading from stdin: EISDIR/),
+  stdinRow("stdin is a directory, for DEL", "DEL", "</etc", ErrorCode.Io, /reading from stdin: EISDIR/),
+  stdinRow("stdin cannot be read", "ADD", "0>/dev/null", ErrorCode.Io, /reading from stdin: EBADF/),
+  stdinRow("stdin is at its end", "ADD", "</dev/null", ErrorCode.Decode, /it is empty/),
+];
+/** Bun, like the reference's language, opens /dev/null where stdin is closed. */
+const closedRows: Readonly<Record<string, BadInput>> = {
+  native: stdinRow("stdin is closed", "ADD", "<&-", ErrorCode.Io, /reading from stdin: EBADF/),
+  bun: stdinRow("stdin is closed", "ADD", "<&-", ErrorCode.Decode, /it is empty/),
+};
+
 const versionRows = ["0.1.0", "0.2.0", "0.3.0", "0.3.1"].map((version) =>
   bad(
     "loopback",
@@ -63,5 +80,6 @@ const newVerbRows = ["0.1.0", "0.3.1", "0.4.0", "1.0.0"].flatMap((version) =>
 );
 
 describe.each(engines)("$name", (engine) => {
-  declareBadInput(engine, [...environmentRows, ...versionRows, ...newVerbRows]);
+  const closed = closedRows[engine.name] ?? [];
+  declareBadInput(engine, [...environmentRows, ...stdinRows].concat(closed, versionRows, newVerbRows));
 });
