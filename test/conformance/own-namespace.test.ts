@@ -1,11 +1,17 @@
 /** CNI_NETNS that leads to the plugin's own namespace: never for ADD and CHECK (bad-environment.test.ts); DEL cleans the host's side. */
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
-import { bridgeNetwork, dual } from "../helpers/interface-network.ts";
+import { bridgeNetwork, dual, linkOf } from "../helpers/interface-network.ts";
+import type { Namespace } from "../helpers/namespace.ts";
 import { TestNode } from "../helpers/node.ts";
-import { callPlugin } from "../helpers/plugin.ts";
+import { callPlugin, type PluginCall, type Verb } from "../helpers/plugin.ts";
 import { expectSame, snapshot } from "../helpers/snapshot.ts";
 import { loopback } from "./bad-input.ts";
+
+/** Whether `lo` is up there. */
+async function isUp(where: Namespace): Promise<boolean> {
+  return (await linkOf(where, "lo")).flags.includes("UP");
+}
 
 describe.each(engines)("$name", (engine) => {
   test("DEL takes the container's namespace for gone and leaves nothing, nor does it touch the node's own interfaces", async () => {
@@ -27,14 +33,39 @@ describe.each(engines)("$name", (engine) => {
     expectSame(await look(), before, "lo is up");
   });
 
-  test("with CNI_NETNS_OVERRIDE it is the container's, for who means it", async () => {
+  const lo = { containerId: "container", ifName: "lo" };
+
+  test.each(["1", "true", "True"])(
+    "with CNI_NETNS_OVERRIDE=%s it is the container's, for who means it",
+    async (value) => {
+      await using node = await TestNode.create();
+      const variables = { ...lo, netns: node, env: { CNI_NETNS_OVERRIDE: value } };
+      const call = (verb: Verb, more: object = {}): Promise<PluginCall> =>
+        callPlugin(node, engine, "loopback", verb, { ...loopback, ...more }, variables);
+      await node.exec(["ip", "link", "set", "lo", "down"]);
+      const prevResult = (await call("ADD")).expectSuccess();
+      expect(await isUp(node)).toBe(true);
+      (await call("CHECK", { prevResult })).expectSuccess();
+      (await call("DEL", { prevResult })).expectSuccess();
+      expect(await isUp(node)).toBe(false);
+      (await call("CHECK", { prevResult })).expectError(102, /is down/);
+    },
+  );
+
+  test.each(["", "0", "false", "yes"])("with CNI_NETNS_OVERRIDE=%s it is not", async (value) => {
     await using node = await TestNode.create();
-    const env = { CNI_NETNS_OVERRIDE: "True" };
-    const variables = { containerId: "container", netns: node, ifName: "lo", env };
-    const up = async (): Promise<boolean> => (await node.ip("link", "show", "dev", "lo"))[0]?.["flags"].includes("UP");
+    const variables = { ...lo, netns: node, env: { CNI_NETNS_OVERRIDE: value } };
+    await node.exec(["ip", "link", "set", "lo", "down"]);
+    (await callPlugin(node, engine, "loopback", "ADD", loopback, variables)).expectError(8, /CNI_NETNS_OVERRIDE=1/);
+    expect(await isUp(node)).toBe(false);
+  });
+
+  test("CNI_NETNS_OVERRIDE changes nothing for a container that has a namespace of its own", async () => {
+    await using node = await TestNode.create();
+    const sandbox = await node.sandbox();
+    await node.exec(["ip", "link", "set", "lo", "down"]);
+    const variables = { ...lo, netns: sandbox, env: { CNI_NETNS_OVERRIDE: "1" } };
     (await callPlugin(node, engine, "loopback", "ADD", loopback, variables)).expectSuccess();
-    expect(await up()).toBe(true);
-    (await callPlugin(node, engine, "loopback", "DEL", loopback, variables)).expectSuccess();
-    expect(await up()).toBe(false);
+    expect([await isUp(sandbox), await isUp(node)]).toEqual([true, false]);
   });
 });
