@@ -1,5 +1,4 @@
 /** IPAM plugins that are not there or misbehave: the error names them, and ADD leaves nothing. */
-import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ErrorCode } from "../../spec/errors.ts";
@@ -8,6 +7,7 @@ import { TestNode } from "../helpers/node.ts";
 import { callPlugin, type PluginCall } from "../helpers/plugin.ts";
 import { expectSame, snapshot } from "../helpers/snapshot.ts";
 import { type BadInput, bad, bridge, declareBadInput, ptp } from "./bad-input.ts";
+import { fakeDelegate } from "./fake-delegate.ts";
 
 const rows: readonly BadInput[] = [
   bad("bridge", "a delegate that is not there", { ...bridge, ipam: { type: "nowhere" } }, 103, /nowhere/),
@@ -23,15 +23,6 @@ const rows: readonly BadInput[] = [
   ),
   bad("ptp", "the delegate's name ..", { ...ptp, ipam: { type: ".." } }, [7, 103], /\.\./),
 ];
-
-/** The directory of an IPAM plugin "fake" that is this shell script. */
-async function fakeDelegate(node: TestNode, script: string): Promise<string> {
-  const directory = join(node.directory, "plugins");
-  await mkdir(directory);
-  await writeFile(join(directory, "fake"), `#!/bin/sh\n${script}\n`);
-  await chmod(join(directory, "fake"), 0o755);
-  return directory;
-}
 
 /** Runs ptp with an IPAM plugin that is this shell script. */
 async function withDelegate(
@@ -65,6 +56,12 @@ const rubbish: readonly (readonly [what: string, script: string, code: number | 
   ["prints no JSON", "cat >/dev/null; echo 'panic: oh no'", [6, 103], /fake/],
   ["prints nothing", "cat >/dev/null", [6, 103], /fake/],
   ["prints a result of another shape", `cat >/dev/null; echo '{"cniVersion":"1.1.0","ips":"none"}'`, [6, 103], /fake/],
+  [
+    "answers in a version of another shape",
+    `cat >/dev/null; echo '{"cniVersion":"0.2.0","ip4":{"ip":"10.1.0.5/24"}}'`,
+    1,
+    /fake/,
+  ],
   ["prints a list", "cat >/dev/null; echo '[]'", [6, 103], /fake/],
   ["returns no address", `cat >/dev/null; echo '{"cniVersion":"1.1.0","ips":[]}'`, [7, 103], /fake|IPAM/],
   ["fails without a word", "cat >/dev/null; exit 3", 103, /fake[\s\S]*3|3[\s\S]*fake/],
