@@ -25,8 +25,9 @@ import { referenceVersion, version } from "./version.ts";
 /** Below the two minutes after which runtimes give up, so that a failing ADD can still take back its work. */
 const DEADLINE_SECONDS = 100;
 
-function print(descriptor: number, text: string): void {
-  if (text !== "") writeAll(descriptor, new TextEncoder().encode(text));
+/** Writes a text whole; whether that succeeded. */
+function print(descriptor: number, text: string): boolean {
+  return text === "" || writeAll(descriptor, new TextEncoder().encode(text)) === 0;
 }
 
 function ownEnvironment(): Environment {
@@ -60,10 +61,14 @@ function rememberLastWords(cniVersion: string): void {
   lastWords(new TextEncoder().encode(renderError(error, cniVersion)));
 }
 
+function warn(line: string): void {
+  print(2, `${line}\n`);
+}
+
 function runPlugin(plugin: Plugin, environment: Environment, readStdin: () => string): Outcome {
   return dispatch(plugin, environment, {
     readStdin,
-    warn: (line: string): void => print(2, `${line}\n`),
+    warn,
     versionKnown: rememberLastWords,
     runInProcess,
   });
@@ -81,7 +86,7 @@ function runTool(words: readonly string[]): Outcome {
     environment,
     workingDirectory: (): string => workingDirectory(environment),
     runInProcess,
-    warn: (line: string): void => print(2, `cnitool: ${line}\n`),
+    warn: (line: string): void => warn(`cnitool: ${line}`),
     cache: new AttachmentCache(),
   });
 }
@@ -95,8 +100,9 @@ function workingDirectory(environment: Environment): string {
 function finish(outcome: Outcome): number {
   lastWords(new Uint8Array(0)); // or an abort from here on would print a second document
   print(2, outcome.stderr);
-  print(1, outcome.stdout);
-  return outcome.status;
+  if (print(1, outcome.stdout)) return outcome.status;
+  warn("cannot write the answer to stdout"); // to the runtime an ADD has failed then, and it sends a DEL
+  return 1;
 }
 
 /**
