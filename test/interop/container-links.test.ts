@@ -60,6 +60,13 @@ const rows: readonly Row[] = [
     versions: shapes,
   },
   {
+    name: "ipvlan with the parent in the container",
+    config: { type: "ipvlan", master: "uplink", linkInContainer: true, ipam: dual },
+    needs: "ipvlan",
+    versions: ["1.1.0"],
+    parentInside: true,
+  },
+  {
     name: "ipvlan l3s",
     config: { type: "ipvlan", master: "uplink", mode: "l3s", ipam: four },
     needs: "ipvlan",

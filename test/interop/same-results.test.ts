@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { compareVersions, specVersions } from "../../spec/versions.ts";
 import { engines, reference, referenceMissing, type Suite } from "../helpers/engines.ts";
+import type { Namespace } from "../helpers/namespace.ts";
 import { type NetworkPlugin, type PluginConfig, TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
@@ -18,12 +19,28 @@ interface Comparison {
   readonly resolvConf?: string;
   /** Whether the node has a link `uplink` for the configuration's master. */
   readonly uplink?: true;
+  /** Whether the container's routes are compared too. */
+  readonly routes?: true;
 }
 
 const v4 = { type: "host-local", ranges: [[{ subnet: "10.22.0.0/24" }]], routes: [{ dst: "0.0.0.0/0" }] };
 const v6 = { type: "host-local", ranges: [[{ subnet: "2001:db8:22::/64" }]], routes: [{ dst: "::/0" }] };
 const dual = { type: "host-local", ranges: [...v4.ranges, ...v6.ranges], routes: [...v4.routes, ...v6.routes] };
 const threeSets = { type: "host-local", ranges: [...v4.ranges, ...v6.ranges, [{ subnet: "2001:db8:23::/64" }]] };
+const fourSets = { ...threeSets, ranges: [...threeSets.ranges, [{ subnet: "10.23.0.0/24" }]] };
+/** Routes with what 1.1.0 can say of them. */
+const routed = {
+  ...dual,
+  routes: [
+    { dst: "0.0.0.0/0", mtu: 1400, advmss: 1300, priority: 77 },
+    { dst: "::/0", mtu: 1400, advmss: 1300, priority: 77 },
+    { dst: "198.51.100.0/24", gw: "10.22.0.1", table: 500, priority: 5 },
+    { dst: "2001:db8:9::/48", gw: "2001:db8:22::1", table: 500 },
+    { dst: "203.0.113.0/24", scope: 0 },
+    { dst: "2001:db8:7::/48", gw: "2001:db8:22::7" },
+    { dst: "2001:db8:7::/48", gw: "2001:db8:22::8" },
+  ],
+};
 const bridge: PluginConfig = { type: "bridge", bridge: "cni0" };
 const gateway: PluginConfig = { ...bridge, isGateway: true };
 const staticAddresses = {
@@ -44,6 +61,22 @@ const comparisons: readonly Comparison[] = [
   { name: "bridge, IPv6", config: { ...gateway, ipam: v6 } },
   { name: "bridge, both families", config: { ...gateway, isDefaultGateway: true, ipam: { ...dual, routes: [] } } },
   { name: "bridge, one IPv4 and two IPv6 addresses", since: "0.3.0", config: { ...gateway, ipam: threeSets } },
+  // With isGateway the reference's has one IPv4 address only.
+  { name: "bridge, two addresses of each family", since: "1.0.0", config: { ...bridge, ipam: fourSets }, routes: true },
+  { name: "bridge with all that a route may say", config: { ...gateway, ipam: routed }, routes: true },
+  {
+    name: "bridge with a route of the link's scope",
+    since: "1.0.0",
+    config: {
+      ...bridge,
+      ipam: {
+        type: "static",
+        addresses: [{ address: "10.22.0.5/24" }],
+        routes: [{ dst: "203.0.113.0/24", scope: 253 }],
+      },
+    },
+    routes: true,
+  },
   { name: "bridge without IPAM", since: "0.3.0", config: bridge },
   { name: "bridge, not the gateway", config: { ...bridge, ipam: v4 } },
   {
@@ -58,6 +91,14 @@ const comparisons: readonly Comparison[] = [
   { name: "bridge with masquerade", config: { ...gateway, ipMasq: true, ipMasqBackend: "nftables", ipam: v4 } },
   { name: "ptp, IPv4", config: { type: "ptp", ipam: v4 } },
   { name: "ptp, both families", config: { type: "ptp", ipMasq: true, ipMasqBackend: "nftables", ipam: dual } },
+  { name: "ptp with static addresses", since: "1.0.0", config: { type: "ptp", ipam: staticAddresses } },
+  {
+    name: "ptp, two addresses of each family",
+    since: "1.0.0",
+    config: { type: "ptp", ipMasq: true, ipMasqBackend: "nftables", ipam: fourSets },
+    routes: true,
+  },
+  { name: "ptp with all that a route may say", since: "1.0.0", config: { type: "ptp", ipam: routed }, routes: true },
   { name: "macvlan, IPv4", config: { ...macvlan, ipam: v4 }, uplink: true },
   { name: "macvlan, both families", since: "1.0.0", config: { ...macvlan, mode: "private", ipam: dual }, uplink: true },
   { name: "macvlan without IPAM", since: "0.3.0", config: macvlan, uplink: true },
@@ -210,6 +251,16 @@ function normalised(result: Json): Json {
   return { ...result, dns: result.dns ?? {}, ...(interfaces === undefined ? {} : { interfaces }) };
 }
 
+/** A container's routes, without the link-local one, and without the mtu and advmss that the reference does not set. */
+async function routesOf(sandbox: Namespace): Promise<string[]> {
+  const show = "route show table all type unicast";
+  const text = await sandbox.exec(["sh", "-c", `ip ${show} && ip -6 ${show}`]);
+  return text
+    .split("\n")
+    .filter((line) => !line.startsWith("fe80::"))
+    .map((line) => line.replace(/ (mtu|advmss) \d+/g, ""));
+}
+
 async function resultOf(row: Comparison, suite: Suite, version: string): Promise<Json> {
   await using node = await TestNode.create();
   if (row.uplink === true) {
@@ -228,7 +279,8 @@ async function resultOf(row: Comparison, suite: Suite, version: string): Promise
   });
   const network = new TestNetwork(node, version, plugins);
   const container = await network.container("container", row.ifName);
-  return normalised(await network.add(container));
+  const result = normalised(await network.add(container));
+  return row.routes === true ? [result, await routesOf(container.sandbox)] : result;
 }
 
 const reason = referenceMissing();
