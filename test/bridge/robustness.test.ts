@@ -16,6 +16,7 @@ import { TestNode } from "../helpers/node.ts";
 import {
   advertisedPrefix,
   advertiseRouter,
+  advertiseUntil,
   believesAdvertisement,
   waitUntilBelieved,
 } from "../helpers/router-advertisement.ts";
@@ -202,12 +203,7 @@ describe.each(engines)("$name", (engine) => {
       await node.exec(["ip", "link", "add", "witness", "type", "veth", "peer", "name", "eth0", "netns", witness.name]);
       await node.exec(["ip", "link", "set", "witness", "master", "cni0", "up"]);
       await witness.exec(["ip", "link", "set", "eth0", "up"]);
-      await advertiseRouter(rogue.sandbox, "eth0");
-      for (let tries = 0; tries < 10 && !(await believesAdvertisement(witness)); tries++) {
-        await advertiseRouter(rogue.sandbox, "eth0");
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      expect(await believesAdvertisement(witness), "the witness").toBe(true);
+      await advertiseUntil(() => believesAdvertisement(witness), rogue.sandbox, "eth0");
       expect(await believesAdvertisement(node), "the host").toBe(false);
       expect(await believesAdvertisement(sibling.sandbox), "the sibling").toBe(false);
       expect((await addressesOn(node, "cni0")).join()).not.toContain(advertisedPrefix);

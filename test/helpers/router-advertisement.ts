@@ -1,6 +1,7 @@
 /** Router advertisements as a rogue or a router sends them (RFC 4861 section 4.2), by a raw socket of socat's. */
 import { runSuccessfully } from "./command.ts";
 import type { Namespace } from "./namespace.ts";
+import { until } from "./until.ts";
 
 /** Default router for half an hour; and everybody is to make an address in 2001:db8:bad::/64. */
 const advertisement: readonly number[] = [
@@ -21,14 +22,23 @@ export async function advertiseRouter(from: Namespace, interfaceName: string): P
   await runSuccessfully(["nsenter", `--net=${from.path}`, "sh", "-c", `printf '${octal}' | socat -u - '${target}'`]);
 }
 
+/** Sends one after the other until `isSeen`: a first one may come before those who are to hear it. @throws Error when it takes too long */
+export async function advertiseUntil(
+  isSeen: () => boolean | Promise<boolean>,
+  from: Namespace,
+  interfaceName: string,
+): Promise<void> {
+  await until(async () => {
+    await advertiseRouter(from, interfaceName);
+    return isSeen();
+  }, "an advertisement arrives");
+}
+
 /** The source must be a link-local address, which duplicate detection holds back for a second or two. */
 async function waitForSource(from: Namespace, interfaceName: string): Promise<void> {
-  for (let tries = 0; tries < 80; tries++) {
-    const ready = await from.exec(["ip", "-6", "address", "show", "dev", interfaceName, "scope", "link", "-tentative"]);
-    if (ready.includes("fe80")) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${interfaceName} has no link-local address to advertise from`);
+  const show = ["ip", "-6", "address", "show", "dev", interfaceName, "scope", "link", "-tentative"];
+  const isReady = async (): Promise<boolean> => (await from.exec(show)).includes("fe80");
+  await until(isReady, `${interfaceName} has a link-local address to advertise from`);
 }
 
 /** Whether the namespace has believed one: an address, or a route, that came by advertisement. */
@@ -38,11 +48,7 @@ export async function believesAdvertisement(where: Namespace): Promise<boolean> 
   return addresses.includes(advertisedPrefix) || routes.includes("proto ra");
 }
 
-/** Waits until it does. @throws Error after two seconds */
+/** Waits until it does. @throws Error when it takes too long */
 export async function waitUntilBelieved(where: Namespace): Promise<void> {
-  for (let tries = 0; tries < 40; tries++) {
-    if (await believesAdvertisement(where)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("the advertisement was not believed");
+  await until(() => believesAdvertisement(where), "the advertisement is believed");
 }

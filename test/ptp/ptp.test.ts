@@ -17,7 +17,7 @@ import {
 } from "../helpers/interface-network.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
-import { advertiseRouter, believesAdvertisement } from "../helpers/router-advertisement.ts";
+import { advertiseUntil, believesAdvertisement } from "../helpers/router-advertisement.ts";
 import { expectSame, snapshot } from "../helpers/snapshot.ts";
 
 const missing = referenceMissing();
@@ -167,11 +167,8 @@ describe.each(engines)("$name", (engine) => {
     // Forwarding alone would make the host deaf to them: an ADD that does not forward IPv6 is the dangerous one.
     expect(await node.exec(["cat", "/proc/sys/net/ipv6/conf/all/forwarding"])).toBe("0\n");
     const capture = await Capture.start(node, node, end, "icmp6[icmp6type] == icmp6-routeradvert", true);
-    for (let tries = 0; tries < 10 && capture.frames.length === 0; tries++) {
-      await advertiseRouter(rogue.sandbox, "eth0");
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    expect((await capture.stop()).length, "the advertisement arrives").toBeGreaterThan(0);
+    await advertiseUntil(() => capture.frames.length > 0, rogue.sandbox, "eth0");
+    await capture.stop();
     expect(await believesAdvertisement(node)).toBe(false);
   });
 
