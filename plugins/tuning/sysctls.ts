@@ -122,7 +122,14 @@ function unwritable(key: string, value: string, error: unknown): CniError {
       "the kernel does not take this value: see Documentation/networking/ip-sysctl of the kernel",
     );
   }
-  if (isFileError(error, "EROFS") || isFileError(error, "EACCES") || isFileError(error, "EPERM")) {
+  // Newer kernels show a namespace some parameters of the whole machine, which it can only read (net.core.rmem_max).
+  if (isFileError(error, "EACCES")) {
+    return invalidConfig(
+      `Cannot set sysctl ${key}: in the container's network namespace it can only be read`,
+      "it belongs to the whole machine and not to a namespace: set it on the node (or a security module keeps the runtime from it)",
+    );
+  }
+  if (isFileError(error, "EROFS") || isFileError(error, "EPERM")) {
     return new CniError(ErrorCode.Io, what, "the runtime must run with a /proc/sys that can be written to");
   }
   return new CniError(ErrorCode.Io, what);

@@ -147,6 +147,9 @@ describe.each(engines)("$name", (suite) => {
       { "net.core.nope": "1" },
       /Cannot set sysctl net.core.nope: the container's network namespace has no such parameter/,
     ],
+    // Of the whole machine: a namespace does not have the one, and can at most read the other.
+    [{ "net.core.netdev_max_backlog": "1000" }, /namespace has no such parameter\n.*belong to the whole machine/],
+    [{ "net.core.rmem_max": "1" }, /(has no such parameter|can only be read)\n.* to the whole machine/],
     [{ "net/../../etc/passwd": "1" }, /has no such parameter/],
     [{ "net.core.somaxconn": "abc" }, /Cannot set sysctl net.core.somaxconn to "abc"/],
     [{ "net.core.somaxconn": 500 }, /sysctl.net.core.somaxconn: expected a string, found a number/],
