@@ -6,9 +6,10 @@
 import type { Family } from "../../pkg/ip/address.ts";
 import { type ForwardFilter, forwardFilters } from "../../pkg/iptables/forward-policy.ts";
 import { Iptables } from "../../pkg/iptables/iptables.ts";
+import { KernelError } from "../../pkg/linux/errno.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { listForwardChains } from "../../pkg/nftables/ruleset.ts";
-import { nftablesSupport } from "../../pkg/nftables/support.ts";
+import { nftablesPresent, nftablesSupport } from "../../pkg/nftables/support.ts";
 import { CniError } from "../../spec/errors.ts";
 import type { FirewallConfig } from "./config.ts";
 import { Firewalld } from "./firewalld.ts";
@@ -30,12 +31,10 @@ export interface Places {
  */
 export function choosePlaces(host: NetworkStack, config: FirewallConfig, busAddress: string, code: number): Places {
   switch (config.backend) {
-    case "firewalld":
-      return {
-        firewalld: Firewalld.require(busAddress, code),
-        iptables: false,
-        nftables: nftablesSupport(host) === undefined,
-      };
+    case "firewalld": {
+      const nftables = hasNftables(host, code);
+      return { firewalld: Firewalld.require(busAddress, code), iptables: false, nftables };
+    }
     case "iptables":
       requireIptables(code);
       requirePrograms(allFilters(host), code);
@@ -49,16 +48,15 @@ export function choosePlaces(host: NetworkStack, config: FirewallConfig, busAddr
 }
 
 function findPlaces(host: NetworkStack, busAddress: string, code: number): Places {
-  const problem = nftablesSupport(host);
-  if (problem?.errno === "EPERM") requireNftables(host, code);
+  const present = hasNftables(host, code);
   const firewalld = Firewalld.find(busAddress, code);
   try {
     const filters = allFilters(host);
     requirePrograms(filters, code);
     const filtered = filters.some(({ programs }) => programs !== undefined);
-    const iptables = filtered || (problem !== undefined && firewalld === undefined);
+    const iptables = filtered || (!present && firewalld === undefined);
     if (iptables) requireIptables(code);
-    return { firewalld, iptables, nftables: problem === undefined && (firewalld !== undefined || !filtered) };
+    return { firewalld, iptables, nftables: present && (firewalld !== undefined || !filtered) };
   } catch (error) {
     firewalld?.close();
     throw error;
@@ -83,12 +81,25 @@ function requirePrograms(filters: readonly ForwardFilter[], code: number): void 
   }
 }
 
+/** Whether the kernel has nf_tables. @throws CniError of that code when that cannot be found out, for want of CAP_NET_ADMIN or memory */
+function hasNftables(host: NetworkStack, code: number): boolean {
+  try {
+    return nftablesPresent(host);
+  } catch (error) {
+    if (error instanceof KernelError) throw withoutNftables(error.message, code);
+    throw error;
+  }
+}
+
 function requireNftables(host: NetworkStack, code: number): void {
   const problem = nftablesSupport(host);
-  if (problem === undefined) return;
-  throw new CniError(
+  if (problem !== undefined) throw withoutNftables(problem.message, code);
+}
+
+function withoutNftables(reason: string, code: number): CniError {
+  return new CniError(
     code,
-    `firewall cannot use nftables: ${problem.message}`,
+    `firewall cannot use nftables: ${reason}`,
     'load the kernel module nf_tables (modprobe nf_tables), run with CAP_NET_ADMIN, or set "backend": "iptables"',
   );
 }

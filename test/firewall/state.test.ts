@@ -3,9 +3,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
+import { inject } from "../helpers/faults.ts";
 import { TestNode } from "../helpers/node.ts";
 import { callPlugin, type Json, type PluginCall } from "../helpers/plugin.ts";
 import { expectSame, snapshot } from "../helpers/snapshot.ts";
+import { followedFor } from "../lifecycle/stage.ts";
 import { chosenBackend, type DroppingHost, droppingHosts } from "./firewall-node.ts";
 
 /** firewall alone for a container whose addresses are made up: the rules do not need it to exist. */
@@ -266,6 +268,16 @@ describe.each(engines)("$name", (engine) => {
     );
     (await call(node, "CHECK", "c", alone(0))).expectSuccess();
     (await call(node, "DEL", "c", alone(0))).expectSuccess();
+  });
+
+  test("a kernel that fails to answer is not taken for one without nf_tables", async () => {
+    await using node = await TestNode.create();
+    const wrapper = inject({ kind: "error", call: "sendto", errno: "ENOBUFS" }, 1, followedFor(engine));
+    const words = /firewall cannot use nftables: .*ENOBUFS/;
+    const before = await snapshot(node);
+    (await status(node, bare, wrapper)).expectError(50, words);
+    (await call(node, "ADD", "c", alone(0), "/run/netns/none", wrapper)).expectError(5, words);
+    expectSame(await snapshot(node), before);
   });
 
   test("where both kinds of iptables filter, both have the rules, and lose them", async () => {
