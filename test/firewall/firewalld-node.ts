@@ -4,6 +4,7 @@
  */
 import type { Background } from "../helpers/background.ts";
 import type { Suite } from "../helpers/engines.ts";
+import type { TestNode } from "../helpers/node.ts";
 import { FirewallNode } from "./firewall-node.ts";
 
 /** How long firewalld may take to start; it is written in Python. */
@@ -11,31 +12,29 @@ const PATIENCE_MS = 20_000;
 
 const directories = ["/run/dbus", "/run/firewalld", "/var/log", "/etc/firewalld"];
 
-/** A node with bus and firewalld. */
-export class FirewalldNode {
-  readonly lab: FirewallNode;
+/** Why there is no firewalld to test with, or nothing. */
+export const firewalldMissing: string | undefined = process.env["FERRULE_FIREWALLD_MISSING"];
+
+/** Bus and firewalld of a node; they end with it at the latest. */
+export class Firewalld {
+  private readonly node: TestNode;
   private bus: Background | undefined;
   private daemon: Background | undefined;
 
-  private constructor(lab: FirewallNode) {
-    this.lab = lab;
+  protected constructor(node: TestNode) {
+    this.node = node;
   }
 
-  /** Both run; with `started` false only the bus does. */
-  static async create(suite: Suite, started = true): Promise<FirewalldNode> {
-    const created = new FirewalldNode(await FirewallNode.create(suite));
-    try {
-      await created.prepare();
-      if (started) await created.start();
-    } catch (error) {
-      await created.lab.node.dispose();
-      throw error;
-    }
-    return created;
+  /** Both run on the node. */
+  static async startOn(node: TestNode): Promise<Firewalld> {
+    const started = new Firewalld(node);
+    await started.startBus();
+    await started.start();
+    return started;
   }
 
-  private async prepare(): Promise<void> {
-    const { node } = this.lab;
+  protected async startBus(): Promise<void> {
+    const { node } = this;
     const own = `${node.directory}/firewalld`;
     const script = directories.map(
       (path) =>
@@ -52,10 +51,10 @@ export class FirewalldNode {
 
   /** Starts firewalld and waits until it answers. */
   async start(): Promise<void> {
-    this.daemon = this.lab.node.background(["firewalld", "--nofork", "--nopid"]);
+    this.daemon = this.node.background(["firewalld", "--nofork", "--nopid"]);
     const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
-      const { stdout, stderr } = await this.lab.node.run(["firewall-cmd", "--state"]);
+      const { stdout, stderr } = await this.node.run(["firewall-cmd", "--state"]);
       if (stdout.trim() === "running") return;
       if (performance.now() > deadline) {
         throw new Error(`firewalld does not start: ${stdout}${stderr}\n${this.daemon.stdout}${this.daemon.stderr}`);
@@ -77,7 +76,7 @@ export class FirewalldNode {
 
   /** What firewall-cmd prints. */
   async command(...words: readonly string[]): Promise<string> {
-    return (await this.lab.node.exec(["firewall-cmd", ...words])).trim();
+    return (await this.node.exec(["firewall-cmd", ...words])).trim();
   }
 
   /** The addresses that the zone has. */
@@ -86,9 +85,36 @@ export class FirewalldNode {
     return text === "" ? [] : text.split(" ").toSorted();
   }
 
+  protected async stopBus(): Promise<void> {
+    await this.bus?.stop();
+  }
+}
+
+/** A node of the firewall's tests with bus and firewalld. */
+export class FirewalldNode extends Firewalld {
+  readonly lab: FirewallNode;
+
+  private constructor(lab: FirewallNode) {
+    super(lab.node);
+    this.lab = lab;
+  }
+
+  /** Both run; with `started` false only the bus does. */
+  static async create(suite: Suite, started = true): Promise<FirewalldNode> {
+    const created = new FirewalldNode(await FirewallNode.create(suite));
+    try {
+      await created.startBus();
+      if (started) await created.start();
+    } catch (error) {
+      await created.lab.node.dispose();
+      throw error;
+    }
+    return created;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    await this.bus?.stop();
+    await this.stopBus();
     await this.lab.node.dispose();
   }
 }

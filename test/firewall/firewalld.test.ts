@@ -4,7 +4,7 @@ import { engines, reference, referenceMissing } from "../helpers/engines.ts";
 import { callPlugin } from "../helpers/plugin.ts";
 import { expectSame, type Snapshot, snapshot } from "../helpers/snapshot.ts";
 import { addressOf, chosenBackend, FIREWALL, reaches } from "./firewall-node.ts";
-import { FirewalldNode } from "./firewalld-node.ts";
+import { FirewalldNode, firewalldMissing } from "./firewalld-node.ts";
 
 const bare = { cniVersion: "1.1.0", name: "net22", type: "firewall" };
 
@@ -14,9 +14,8 @@ async function look(firewalld: FirewalldNode): Promise<Snapshot> {
   return { lines: lines.filter((line) => !line.includes("nft: inet firewalld:")) };
 }
 
-const missing = process.env["FERRULE_FIREWALLD_MISSING"];
-const suites = missing === undefined ? engines : [];
-if (missing !== undefined) test.skip(`skipped: ${missing}`, () => {});
+const suites = firewalldMissing === undefined ? engines : [];
+if (firewalldMissing !== undefined) test.skip(`skipped: ${firewalldMissing}`, () => {});
 
 describe.each(suites)("$name", (engine) => {
   test("containers pass a firewalld that drops, from ADD to DEL, and everything is as before", async () => {
@@ -170,6 +169,33 @@ describe.each(suites)("$name", (engine) => {
     await here.check(one);
     await here.del(one);
     await here.check(two);
+  });
+
+  test("each ingressPolicy beside firewalld, without any help of iptables", async () => {
+    await using firewalld = await FirewalldNode.create(engine);
+    const { lab } = firewalld;
+    await firewalld.command("--set-default-zone=block");
+    for (const [ingressPolicy, within, between] of [
+      ["open", true, true],
+      ["same-bridge", true, false],
+      ["isolated", false, false],
+    ] as const) {
+      const here = lab.network({ ingressPolicy });
+      const there = lab.network({ ingressPolicy }, { subnet: 23 });
+      expect(chosenBackend(await here.call(FIREWALL, "STATUS"))).toBe("firewalld");
+      const attached = (network: typeof here, name: string) => lab.attach(network, `${name}-${ingressPolicy}`);
+      const [one, two, far] = [await attached(here, "one"), await attached(here, "two"), await attached(there, "far")];
+      for (const family of [4, 6] as const) {
+        const what = `${ingressPolicy}, IPv${family}`;
+        expect(await reaches(one.sandbox, addressOf(two, family)), `${what}, within`).toBe(within);
+        expect(await reaches(one.sandbox, addressOf(far, family)), `${what}, between`).toBe(between);
+        expect(await reaches(far.sandbox, addressOf(two, family)), `${what}, and back`).toBe(between);
+      }
+      expect(await reaches(one.sandbox, lab.outside.address4), `${ingressPolicy}, outside`).toBe(true);
+      await here.check(one);
+      for (const each of [one, two]) await here.del(each);
+      await there.del(far);
+    }
   });
 
   test("the bus is found by DBUS_SYSTEM_BUS_ADDRESS, and one that says nothing sensible is none", async () => {

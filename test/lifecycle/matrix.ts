@@ -26,8 +26,10 @@ export const allVersions: readonly string[] = specVersions.map((each) => each.na
 /** One version of each shape of results, and the one that brought CHECK. */
 export const shapeVersions: readonly string[] = ["0.2.0", "0.4.0", "1.1.0"];
 
-/** The rows of plugins that this build has. */
-export const presentRows: readonly PluginCase[] = pluginCases.filter((row) => pluginNames.includes(row.config.type));
+/** The rows of plugins that this build has, and that this machine has the programs for. */
+export const presentRows: readonly PluginCase[] = pluginCases.filter(
+  (row) => pluginNames.includes(row.config.type) && row.missing === undefined,
+);
 
 /** semver.org's grammar, of a version that is no pre-release. */
 const versionLine = /^v(\d+)\.(\d+)\.(\d+)\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)\n/;
@@ -73,6 +75,7 @@ export function lifeCycleMatrix(engine: Suite, { rows, versions, wholly }: Matri
 /** Declares what runs under this machine's own kernel; a row that it cannot run is skipped, for matrix-kernel.test.ts has it. */
 export function localMatrix(engine: Suite): void {
   selfDescriptions(engine);
+  for (const { name, missing } of pluginCases) if (missing !== undefined) test.skip(`${name}: ${missing}`, () => {});
   for (const row of presentRows) {
     const lacks = kernelLacks(row.needs);
     if (lacks !== "") test.skip(`${row.name}: ${lacks}; the row runs in a virtual machine`, () => {});

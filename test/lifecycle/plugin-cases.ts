@@ -2,6 +2,7 @@
  * The plugins of the life-cycle tests, one row each: a new plugin joins by adding a row. matrix.ts puts every row through all
  * verbs, faults.ts through failures at every step.
  */
+import { Firewalld, firewalldMissing } from "../firewall/firewalld-node.ts";
 import type { Suite } from "../helpers/engines.ts";
 import type { KernelAbility } from "../helpers/kernel.ts";
 import type { NetworkPlugin, PluginConfig, TestAttachment } from "../helpers/network.ts";
@@ -30,6 +31,8 @@ export interface PluginCase {
   readonly orphaned?: (node: TestNode, container: TestAttachment) => Promise<void>;
   /** What a kernel may lack; under one that lacks it the row runs in a virtual machine. */
   readonly needs?: KernelAbility;
+  /** Why this machine cannot run the row at all, for want of a program. */
+  readonly missing?: string | undefined;
   /** Another row of the plugin takes the same steps and more: faults are tried at some of this one's. */
   readonly sampled?: true;
 }
@@ -73,6 +76,12 @@ async function subnetFile(node: TestNode): Promise<void> {
   const four = "FLANNEL_NETWORK=10.22.0.0/16\nFLANNEL_SUBNET=10.22.0.1/24\n";
   const six = "FLANNEL_IPV6_NETWORK=2001:db8:22::/56\nFLANNEL_IPV6_SUBNET=2001:db8:22::1/64\n";
   await node.exec(["tee", "/run/cni/subnet.env"], { stdin: `${four}${six}FLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n` });
+}
+
+/** A firewalld with the zone in use: its chains stay from the first time on. */
+async function firewalld(node: TestNode): Promise<void> {
+  const running = await Firewalld.startOn(node);
+  for (const verb of ["add", "remove"]) await running.command("--zone=trusted", `--${verb}-source=192.0.2.99`);
 }
 
 export const pluginCases: readonly PluginCase[] = [
@@ -267,6 +276,15 @@ export const pluginCases: readonly PluginCase[] = [
     config: { type: "firewall", backend: "iptables", ingressPolicy: "isolated" },
     after: [gatewayBridgeDual],
     works: "host",
+  },
+  {
+    name: "firewall, firewalld",
+    since: "0.4.0",
+    config: { type: "firewall", backend: "firewalld", ingressPolicy: "isolated" },
+    after: [gatewayBridgeDual],
+    works: "host",
+    prepare: firewalld,
+    missing: firewalldMissing,
   },
   {
     name: "tuning",
