@@ -1,11 +1,14 @@
 /** bandwidth: which queues, filters and devices are there after each verb. */
+import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
+import { inject } from "../helpers/faults.ts";
 import { dual, linkOf } from "../helpers/interface-network.ts";
 import { TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
 import { callPlugin, type Json } from "../helpers/plugin.ts";
 import { expectSame, snapshot } from "../helpers/snapshot.ts";
+import { followedFor } from "../lifecycle/stage.ts";
 import {
   addBandwidth,
   BANDWIDTH,
@@ -18,6 +21,9 @@ import {
   queuesOf,
   withBursts,
 } from "./limited-node.ts";
+
+/** A kernel that has a list of its modules is asked by that: test/vm/bandwidth.sh. */
+const listed = existsSync("/proc/modules") ? " (skipped: this machine's kernel has a list of its modules)" : "";
 
 const tbf = { kind: "tbf", handle: "1:", root: true };
 
@@ -412,6 +418,21 @@ describe.each(engines)("$name", (suite) => {
       const config = { cniVersion: "1.1.0", name: "testnet", type: "bandwidth", ...bothWays, ...more };
       (await callPlugin(node, suite, "bandwidth", "STATUS", config)).expectSuccess();
     }
+    expectSame(await snapshot(node), before);
+  });
+
+  // The order in which STATUS asks.
+  test.skipIf(listed !== "").each([
+    { asked: 1, errno: "EOPNOTSUPP", more: {}, kind: "ifb", module: "ifb" },
+    { asked: 3, errno: "ENOENT", more: {}, kind: "tbf", module: "sch_tbf" },
+    { asked: 4, errno: "ENOENT", more: { shapedSubnets: ["10.0.0.0/8"] }, kind: "htb", module: "sch_htb" },
+  ])(`STATUS fails with 50 where the kernel has no $kind${listed}`, async ({ asked, errno, more, kind, module }) => {
+    await using node = await TestNode.create();
+    const before = await snapshot(node);
+    const config = { cniVersion: "1.1.0", name: "testnet", type: "bandwidth", ...bothWays, ...more };
+    const wrapper = inject({ kind: "error", call: "sendto", errno }, asked, followedFor(suite));
+    const words = new RegExp(`this kernel has no ${kind}\\ninstall its kernel module ${module}, or`);
+    (await callPlugin(node, suite, "bandwidth", "STATUS", config, { wrapper })).expectError(50, words);
     expectSame(await snapshot(node), before);
   });
 });

@@ -1,9 +1,11 @@
 /** sbr: which tables, rules and routes there are after each verb; where the reference errs, a test has the name of it. */
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
+import { inject } from "../helpers/faults.ts";
 import { TestNode } from "../helpers/node.ts";
 import { callPlugin } from "../helpers/plugin.ts";
 import { expectSame, snapshot } from "../helpers/snapshot.ts";
+import { followedFor } from "../lifecycle/stage.ts";
 import { batch, both, callSbr, resultOf, routedSandbox, routesOf, rulesOf, tableOf } from "./routed-sandbox.ts";
 
 describe.each(engines)("$name", (suite) => {
@@ -241,6 +243,18 @@ describe.each(engines)("$name", (suite) => {
     (await callSbr(node, suite, "CHECK", sandbox)).expectError(102, /table 100 has no route over net1 for 10\.1\.0\.5/);
     await batch(sandbox, ["rule delete from 10.1.0.5"]);
     (await callSbr(node, suite, "CHECK", sandbox)).expectError(102, /rule .* 10\.1\.0\.5 is missing/);
+  });
+
+  test("STATUS: well where the kernel has policy rules, 50 where it does not", async () => {
+    await using node = await TestNode.create();
+    const config = { cniVersion: "1.1.0", name: "second", type: "sbr" };
+    const before = await snapshot(node);
+    (await callPlugin(node, suite, "sbr", "STATUS", config)).expectSuccess();
+    // As a kernel without CONFIG_IP_MULTIPLE_TABLES answers.
+    const wrapper = inject({ kind: "error", call: "sendto", errno: "EOPNOTSUPP" }, 1, followedFor(suite));
+    const words = /sbr: the kernel has no policy rules: .*EOPNOTSUPP.*\nuse a kernel with CONFIG_IP_MULTIPLE_TABLES/;
+    (await callPlugin(node, suite, "sbr", "STATUS", config, { wrapper })).expectError(50, words);
+    expectSame(await snapshot(node), before);
   });
 
   test("one waits for the other: the lock is on the namespace, as the reference's", async () => {

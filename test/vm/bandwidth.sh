@@ -42,6 +42,18 @@ case_no_modules() {
   [ "$(tc qdisc show)" = "$before" ] || fail "left: $(tc qdisc show)"
 }
 
+case_status() {
+  local list words missing; list=/lib/modules/$(uname -r)/modules.dep
+  cni STATUS bandwidth none "$(limited 1)" || fail "STATUS where all is there"
+  for missing in ifb sch_tbf sch_htb; do
+    grep -v "/$missing\.ko" "$list" >"$data/modules.dep"
+    mount --bind "$data/modules.dep" "$list"
+    words=$(cni STATUS bandwidth none "$(limited 1 ',"shapedSubnets":["10.0.0.0/8"]')") && fail "STATUS without $missing"
+    umount "$list"
+    grep -q '"code": *50' <<<"$words" && grep -q "this kernel has no ${missing#sch_}" <<<"$words" || fail "$missing: $words"
+  done
+}
+
 case_life() {
   sandbox a b
   local config ifb result time
@@ -92,6 +104,7 @@ case_rates() {
 }
 
 thorough "bandwidth: a kernel without its modules is told from one where something else fails" case_no_modules
+thorough "bandwidth: STATUS names the module that is not installed" case_status
 thorough "bandwidth limits both directions, lives and dies; modules load by themselves" case_life
 thorough "bandwidth: subnets that are not limited, and that alone are" case_subnets
 thorough "bandwidth: rates beyond 32 bits" case_rates
