@@ -72,7 +72,10 @@ const way4 = fc.oneof(
   number(250).map((n) => `via 10.1.0.${n} dev net1`),
   number(250).map((n) => `via 192.0.2.${n} dev net1 onlink`),
 );
-const way6 = number(250).map((n) => `via 2001:db8:1::1${n} dev net1`);
+const way6 = fc.oneof(
+  number(250).map((n) => `via 2001:db8:1::1${n} dev net1`),
+  number(250).map((n) => `via fe80::${n} dev net1`),
+);
 const ecmp = (way: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc
     .array(fc.tuple(way, number(9)), { minLength: 2, maxLength: 4 })
@@ -104,9 +107,11 @@ function routes(
 export interface Addresses {
   readonly four: boolean;
   readonly six: boolean;
-  /** An address of another subnet with another gateway, which needs a table of its own. */
+  /** An IPv4 address of another subnet with another gateway, which needs a table of its own. */
   readonly second: boolean;
-  /** One more address of the first subnet. */
+  /** The same of IPv6. */
+  readonly secondSix: boolean;
+  /** One more address of the first subnet of each family. */
   readonly sibling: boolean;
   readonly addSourceHints: boolean;
 }
@@ -116,10 +121,11 @@ export const anyAddresses: fc.Arbitrary<Addresses> = fc
     four: fc.boolean(),
     six: fc.boolean(),
     second: fc.boolean(),
+    secondSix: fc.boolean(),
     sibling: fc.boolean(),
     addSourceHints: fc.boolean(),
   })
-  .filter(({ four, six, second }) => four || six || second);
+  .filter(({ four, six, second, secondSix }) => four || six || second || secondSix);
 
 export const anyRoutes: fc.Arbitrary<Routes> = fc.record({
   commands: fc

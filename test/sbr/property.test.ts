@@ -58,17 +58,25 @@ describe.each(engines)("$name", (suite) => {
       await fc.assert(
         fc.asyncProperty(anyRoutes, anyAddresses, async ({ commands, gateways }, drawn) => {
           await using node = await TestNode.create();
-          const sandbox = await routedSandbox(node, ["address add 10.2.0.5/24 dev net1"]);
+          const sandbox = await routedSandbox(node, [
+            "address add 10.2.0.5/24 dev net1",
+            "address add 2001:db8:2::5/64 dev net1 nodad",
+          ]);
           await sandbox.run(["ip", "-force", "-batch", "-"], { stdin: `${commands.join("\n")}\n` });
           const ip = (wanted: boolean, address: string, gateway: string): Ip[] =>
-            wanted ? [{ address, ...(gateways || drawn.second ? { gateway } : {}) }] : [];
+            wanted ? [{ address, ...(gateways || drawn.second || drawn.secondSix ? { gateway } : {}) }] : [];
           const ips: Ip[] = [
             ...ip(drawn.four, "10.1.0.5/24", "10.1.0.1"),
             ...ip(drawn.four && drawn.sibling, "10.1.0.6/24", "10.1.0.1"),
             ...ip(drawn.second, "10.2.0.5/24", "10.2.0.1"),
             ...ip(drawn.six, "2001:db8:1::5/64", "2001:db8:1::1"),
+            ...ip(drawn.six && drawn.sibling, "2001:db8:1::6/64", "2001:db8:1::1"),
+            ...ip(drawn.secondSix, "2001:db8:2::5/64", "fe80::1"),
           ];
-          const families = [...(drawn.four || drawn.second ? ["-4"] : []), ...(drawn.six ? ["-6"] : [])];
+          const families = [
+            ...(drawn.four || drawn.second ? ["-4"] : []),
+            ...(drawn.six || drawn.secondSix ? ["-6"] : []),
+          ];
           const { addSourceHints } = drawn;
           const result = resultOf(sandbox, ips);
           const before = await snapshot(node, { sandboxes: [sandbox] });
@@ -84,7 +92,7 @@ describe.each(engines)("$name", (suite) => {
             }
           }
           const tables = new Set((await rulesOf(sandbox)).map((rule) => rule.split(" ")[1]));
-          expect(tables.size).toBe(drawn.four && drawn.second ? 2 : 1);
+          expect(tables.size).toBe((drawn.four && drawn.second) || (drawn.six && drawn.secondSix) ? 2 : 1);
           (await callSbr(node, suite, "CHECK", sandbox, { addSourceHints }, result)).expectSuccess();
           (await callSbr(node, suite, "ADD", sandbox, { addSourceHints }, result)).expectSuccess();
           (await callSbr(node, suite, "DEL", sandbox, { addSourceHints }, result)).expectSuccess();
