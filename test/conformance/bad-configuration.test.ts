@@ -258,12 +258,16 @@ const rows: readonly BadInput[] = [
   bad("flannel", "itself as the delegate", { ...named, type: "flannel", delegate: { type: "flannel" } }, 7, /itself/),
   bad("firewall", "firewall without a prevResult", { ...named, type: "firewall" }, 7, /required prevResult missing/),
   bad("firewall", "a prevResult of no known shape", { ...firewall, prevResult: { ips: 5 } }, [6, 7], /prevResult|ips/),
-  bad(
-    "firewall",
-    "a prevResult of another version",
-    { ...firewall, prevResult: { ...prevResult, cniVersion: "9.9.9" } },
-    [1, 6, 7],
-    /9\.9\.9/,
+  ...[bandwidth, firewall, sbr, tuning, vrf].flatMap((config) =>
+    ["0.4.0", "9.9.9"].map((cniVersion) =>
+      bad(
+        config.type,
+        `a prevResult of version ${cniVersion}`,
+        { ...config, vrfname: "blue", prevResult: { ...prevResult, cniVersion } },
+        1,
+        new RegExp(`could not parse prevResult: .*CNIVersion is "${cniVersion}"`),
+      ),
+    ),
   ),
   bad(
     "firewall",
