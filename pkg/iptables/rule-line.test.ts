@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   chainDeletion,
+  chainsWithComment,
   commentWords,
   deletion,
   hasChain,
@@ -48,6 +49,17 @@ describe("saved tables", () => {
     expect(jumpTarget("-A POSTROUTING -s 10.1.0.2/32 -j CNI-1")).toBe("CNI-1");
     expect(jumpTarget("-A X -s 10.1.0.2/32")).toBe("");
     expect(jumpsTo(saved, "CNI-1")).toEqual(["-A POSTROUTING -s 10.1.0.2/32 -j CNI-1"]);
+  });
+
+  test("chains are found by what the comments of their rules begin with", () => {
+    const comment = (text: string): string => ruleLine(commentWords(text));
+    const rules = [
+      `-A POSTROUTING ${comment('name: "net" id: "c1"')} -j CNI-1`,
+      `-A CNI-2 ${comment(`name: "net" id: "${"c".repeat(300)}"`)} -j ACCEPT`,
+      `-A POSTROUTING ${comment('name: "net2" id: "c1"')} -j CNI-3`,
+      `-A POSTROUTING ${comment('dnat name: "net" id: "c1"')} -j CNI-4`,
+    ];
+    expect(chainsWithComment(rules, 'name: "net" id: "', "CNI-")).toEqual(["CNI-1", "CNI-2"]);
   });
 
   test("a chain is deleted with the jumps to it, and an absent one needs nothing", () => {

@@ -18,9 +18,25 @@ function quoted(word: string): string {
   return `"${text}"`;
 }
 
-/** The words of `-m comment`. */
+/** What the kernel keeps of a comment. Source: linux/netfilter/xt_comment.h, XT_MAX_COMMENT_LEN with its NUL */
+const LONGEST_COMMENT = 255;
+
+/** The words of `-m comment`, cut as iptables cuts them, without a word: what it prints is compared with. */
 export function commentWords(comment: string): string[] {
-  return ["-m", "comment", "--comment", comment];
+  return ["-m", "comment", "--comment", comment.slice(0, LONGEST_COMMENT)];
+}
+
+/** The chains, of those whose names begin with `prefix`, that rules with a comment beginning with these words are in or jump to. */
+export function chainsWithComment(saved: readonly string[], beginning: string, prefix: string): string[] {
+  const text = quoted(beginning).slice(0, -1);
+  const found: string[] = [];
+  for (const line of saved) {
+    if (!line.includes(` --comment ${text}`)) continue;
+    for (const chain of [line.split(" ").at(1) ?? "", jumpTarget(line)]) {
+      if (chain.startsWith(prefix) && !found.includes(chain)) found.push(chain);
+    }
+  }
+  return found;
 }
 
 /** Whether a table as iptables-save prints it has the chain. */

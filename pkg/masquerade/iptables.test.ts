@@ -45,7 +45,7 @@ test("GC deletes the chains of containers that are not alive, and of this networ
     return [`:${masqueradeChain(network, container)} - [0:0]`, ...lines];
   };
   const saved = [...of("bv", "b1"), ...of("bv", "b2"), ...of("other", "b3")];
-  expect(staleLines(saved, "bv", (container) => container === "b2")).toEqual([
+  expect(staleLines(saved, "bv", ["b2"])).toEqual([
     `-D POSTROUTING -s 10.97.0.2/32 -m comment --comment "name: \\"bv\\" id: \\"b1\\"" -j ${chain}`,
     `-F ${chain}`,
     `-X ${chain}`,

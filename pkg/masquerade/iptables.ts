@@ -14,15 +14,25 @@ import type { Family } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
 import { iptablesWithChain, type RuleContent, removeChain } from "../iptables/installed.ts";
 import { Iptables } from "../iptables/iptables.ts";
-import { chainDeletion, commentWords, deletion, hasChain, jumpsTo, ruleLine } from "../iptables/rule-line.ts";
+import {
+  chainDeletion,
+  chainsWithComment,
+  commentWords,
+  deletion,
+  hasChain,
+  jumpsTo,
+  ruleLine,
+} from "../iptables/rule-line.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import type { Attachment } from "../skel/attachment.ts";
 
 const families: readonly Family[] = [4, 6];
 
+const CHAIN = "CNI-";
+
 /** `CNI-` and 24 hexadecimal digits of network and container. */
 export function masqueradeChain(network: string, containerId: string): string {
-  return `CNI-${sha512(new TextEncoder().encode(network + containerId)).slice(0, 24)}`;
+  return `${CHAIN}${sha512(new TextEncoder().encode(network + containerId)).slice(0, 24)}`;
 }
 
 /** The rules of one address, as iptables-save prints them. */
@@ -38,7 +48,12 @@ export function masqueradeLines(attachment: Attachment, address: Prefix): string
 }
 
 function commentOf(network: string, containerId: string): string {
-  return `name: "${network}" id: "${containerId}"`;
+  return `${networkWords(network)}${containerId}"`;
+}
+
+/** What the comments of a network begin with; longer ones than the kernel keeps are cut, so that the container's name may be cut short. */
+function networkWords(network: string): string {
+  return `name: "${network}" id: "`;
 }
 
 function addressesOf(ips: readonly IpConfig[], family: Family): Prefix[] {
@@ -105,48 +120,26 @@ export function removalLines(
   return own.map((line: string): string => deletion(line));
 }
 
-/** Removes the rules of the network's containers that are not alive, as far as their comments tell. */
-export function collectInIptables(
-  host: NetworkStack,
-  network: string,
-  isAlive: (containerId: string) => boolean,
-): void {
+/** Removes the rules of the network's containers that are not alive. */
+export function collectInIptables(host: NetworkStack, network: string, alive: readonly string[]): void {
   for (const family of families) {
     // POSTROUTING is there wherever any rule of ours can be.
-    const concerns = ({ words }: RuleContent): boolean => words.includes(`name: "${network}" id: "`);
+    const concerns = ({ words }: RuleContent): boolean => words.includes(networkWords(network));
     for (const iptables of iptablesWithChain(host, family, "nat", "POSTROUTING", concerns)) {
-      iptables.change("nat", (saved) => staleLines(saved, network, isAlive));
+      iptables.change("nat", (saved) => staleLines(saved, network, alive));
     }
   }
 }
 
 /** Jumps to chains of containers that are not alive, and these chains. */
-export function staleLines(
-  saved: readonly string[],
-  network: string,
-  isAlive: (containerId: string) => boolean,
-): string[] {
+export function staleLines(saved: readonly string[], network: string, alive: readonly string[]): string[] {
+  const live = alive.map((containerId: string): string => masqueradeChain(network, containerId));
   const lines: string[] = [];
   const chains: string[] = [];
-  for (const containerId of containersIn(saved, network)) {
-    const chain = masqueradeChain(network, containerId);
-    if (isAlive(containerId)) continue;
+  for (const chain of chainsWithComment(saved, networkWords(network), CHAIN)) {
+    if (live.includes(chain)) continue;
     for (const jump of jumpsTo(saved, chain)) lines.push(deletion(jump));
     if (hasChain(saved, chain)) chains.push(`-F ${chain}`, `-X ${chain}`);
   }
   return [...lines, ...chains];
-}
-
-/** The containers that comments of the network name. */
-function containersIn(saved: readonly string[], network: string): string[] {
-  const marker = `--comment "name: \\"${network}\\" id: \\"`;
-  const found: string[] = [];
-  for (const line of saved) {
-    const at = line.indexOf(marker);
-    if (at < 0) continue;
-    const rest = line.slice(at + marker.length);
-    const containerId = rest.slice(0, Math.max(0, rest.indexOf('\\"')));
-    if (containerId !== "" && !found.includes(containerId)) found.push(containerId);
-  }
-  return found;
 }

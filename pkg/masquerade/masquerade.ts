@@ -186,7 +186,7 @@ export function collectMasquerade(host: NetworkStack, valid: ValidAttachments): 
     removeWhere(host.netfilter, valid.network, (tag) => valid.isStale(tag));
     collectReferenceRules(host, (key) => valid.isStale(key));
   }
-  collectInIptables(host, valid.network, (containerId) => valid.holdsContainer(containerId));
+  collectInIptables(host, valid.network, valid.liveContainers());
 }
 
 function removeWhere(socket: NetlinkSocket, network: string, gone: (tag: string) => boolean): void {

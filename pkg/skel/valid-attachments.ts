@@ -34,6 +34,13 @@ export class ValidAttachments {
     return this.containers.has(containerId);
   }
 
+  /** The containers of which any interface is alive: for what is marked with a digest of the container alone. */
+  liveContainers(): string[] {
+    const containers: string[] = [];
+    for (const containerId of this.containers) containers.push(containerId);
+    return containers;
+  }
+
   /** Whether a tag is one of ours, of this network, and of an attachment that is not alive. */
   isStale(tag: string): boolean {
     const key = keyOfTag(tag);

@@ -7,14 +7,15 @@ import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
 import { drift, invalidConfig } from "../../spec/errors.ts";
 import {
-  containersIn,
   DNAT,
   dnatChain,
   type IptablesPlan,
   installation,
   mappingsIn,
   missing,
+  networkWords,
   oldSnatChain,
+  staleChains,
 } from "./iptables-rules.ts";
 import type { Mapped } from "./mapped.ts";
 
@@ -78,20 +79,14 @@ export function removeFromIptables(host: NetworkStack, attachment: Attachment): 
 }
 
 /** Removes the mappings of the network's containers that are not alive, and tells what they were. */
-export function collectInIptables(
-  host: NetworkStack,
-  network: string,
-  isAlive: (containerId: string) => boolean,
-): Mapped[] {
+export function collectInIptables(host: NetworkStack, network: string, alive: readonly string[]): Mapped[] {
   const found: Mapped[] = [];
   for (const family of families) {
-    const concerns = ({ words }: RuleContent): boolean => words.includes(`name: "${network}" id: "`);
+    const concerns = ({ words }: RuleContent): boolean => words.includes(networkWords(network));
     for (const iptables of iptablesWithChain(host, family, "nat", DNAT, concerns)) {
       iptables.change("nat", (saved) => {
         const lines: string[] = [];
-        for (const containerId of containersIn(saved, network)) {
-          if (isAlive(containerId)) continue;
-          const chain = dnatChain(network, containerId);
+        for (const chain of staleChains(saved, network, alive)) {
           for (const mapped of mappingsIn(saved, chain)) found.push(mapped);
           for (const line of chainDeletion(saved, chain)) lines.push(line);
         }

@@ -3,7 +3,7 @@ import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { Attachment } from "../../pkg/skel/attachment.ts";
 import type { PortMapping, Protocol } from "./config.ts";
-import { containersIn, dnatChain, type IptablesPlan, installation, mappingsIn, missing } from "./iptables-rules.ts";
+import { dnatChain, type IptablesPlan, installation, mappingsIn, missing, staleChains } from "./iptables-rules.ts";
 import { targetsOf } from "./targets.ts";
 
 const chain = dnatChain("net", "c1");
@@ -124,11 +124,12 @@ test("what is missing is named", () => {
   }
 });
 
-test("mappings and containers are read back from the rules", () => {
+test("mappings, and chains of the dead, are read back from the rules", () => {
   const saved = applied(installation([], plan([mapping(8081, 81, "udp", "192.0.2.1")])));
   const [found] = mappingsIn(saved, chain);
   expect([found?.protocol, found?.hostPort, found?.containerPort]).toEqual([17, 8081, 81]);
   expect([found?.hostIp?.toString(), found?.container.toString()]).toEqual(["192.0.2.1", "10.1.0.2"]);
-  expect(containersIn(saved, "net")).toEqual(["c1"]);
-  expect(containersIn(saved, "ne")).toEqual([]);
+  expect(staleChains(saved, "net", [])).toEqual([chain]);
+  expect(staleChains(saved, "net", ["c1"])).toEqual([]);
+  expect(staleChains(saved, "ne", [])).toEqual([]);
 });

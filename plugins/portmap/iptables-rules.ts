@@ -8,7 +8,15 @@
 import { sha512 } from "../../pkg/codec/sha512.ts";
 import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { commentWords, deletion, hasChain, jumpsTo, ruleLine, rulesOf } from "../../pkg/iptables/rule-line.ts";
+import {
+  chainsWithComment,
+  commentWords,
+  deletion,
+  hasChain,
+  jumpsTo,
+  ruleLine,
+  rulesOf,
+} from "../../pkg/iptables/rule-line.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
 import type { PortMapping } from "./config.ts";
 import type { Mapped } from "./mapped.ts";
@@ -16,10 +24,12 @@ import { protocolNumber, specificAddress, type Target } from "./targets.ts";
 
 /** The chain that every mapping is reached by. */
 export const DNAT = "CNI-HOSTPORT-DNAT";
+const DNAT_CHAIN = "CNI-DN-";
 const SETMARK = "CNI-HOSTPORT-SETMARK";
 const MASQ = "CNI-HOSTPORT-MASQ";
 /** The most ports of one `-m multiport`. */
 const MOST_PORTS = 15;
+/** Longer comments are cut as the reference cuts them; the kernel keeps no more than this. */
 const LONGEST_COMMENT = 255;
 
 /** What rules are made of: one attachment, one family. */
@@ -37,7 +47,7 @@ export interface IptablesPlan {
 
 /** The chain of a container's mappings on a network; two interfaces on one network share it. */
 export function dnatChain(network: string, containerId: string): string {
-  return `CNI-DN-${digest(network, containerId)}`;
+  return `${DNAT_CHAIN}${digest(network, containerId)}`;
 }
 
 /** The chain of mappings' source translation that versions of the reference before 0.8 made. */
@@ -50,8 +60,13 @@ function digest(network: string, containerId: string): string {
 }
 
 function commentOf(network: string, containerId: string): string {
-  const comment = `dnat name: "${network}" id: "${containerId}"`;
+  const comment = `${networkWords(network)}${containerId}"`;
   return comment.length > LONGEST_COMMENT ? `${comment.slice(0, LONGEST_COMMENT - 2)}...` : comment;
+}
+
+/** What the comments of a network begin with. */
+export function networkWords(network: string): string {
+  return `dnat name: "${network}" id: "`;
 }
 
 /** The lines that turn the table as it is into one with the plan's rules; what the container had before is replaced. */
@@ -199,16 +214,8 @@ export function mappingsIn(saved: readonly string[], chain: string): Mapped[] {
   return found;
 }
 
-/** The network's containers that have ways into a chain of theirs, by the comments. */
-export function containersIn(saved: readonly string[], network: string): string[] {
-  const marker = `--comment "dnat name: \\"${network}\\" id: \\"`;
-  const found: string[] = [];
-  for (const line of rulesOf(saved, DNAT)) {
-    const at = line.indexOf(marker);
-    if (at < 0) continue;
-    const rest = line.slice(at + marker.length);
-    const containerId = rest.slice(0, Math.max(0, rest.indexOf('\\"')));
-    if (containerId !== "" && !found.includes(containerId)) found.push(containerId);
-  }
-  return found;
+/** The chains of the network's containers that are not alive. */
+export function staleChains(saved: readonly string[], network: string, alive: readonly string[]): string[] {
+  const live = alive.map((containerId: string): string => dnatChain(network, containerId));
+  return chainsWithComment(saved, networkWords(network), DNAT_CHAIN).filter((chain) => !live.includes(chain));
 }

@@ -229,8 +229,7 @@ function gc({ network, host, valid, teardown, warn }: Gc<PortmapConfig>): void {
     for (const mapped of collectMappings(host, (tag) => valid.isStale(tag))) gone.push(mapped);
   });
   teardown.attempt("collect mappings of iptables", () => {
-    const alive = (containerId: string): boolean => valid.holdsContainer(containerId);
-    for (const mapped of collectInIptables(host, network.name, alive)) gone.push(mapped);
+    for (const mapped of collectInIptables(host, network.name, valid.liveContainers())) gone.push(mapped);
   });
   if (gone.length > 0) attemptFlows(warn, () => forgetFlows(host, gone));
 }

@@ -97,6 +97,24 @@ describe.each(engines)("$name", (engine) => {
       expectSame(await snapshot(node), before);
     });
 
+    test("a container's name longer than a rule's comment changes nothing: CHECK, a repeated ADD, DEL and GC find its rules", async () => {
+      await using node = await TestNode.create();
+      const network = masqueraded(node, engine, backend);
+      const alive = await network.container("a".repeat(300));
+      await network.add(alive);
+      await network.check(alive);
+      const before = await snapshot(node);
+      for (const leave of ["DEL", "GC"]) {
+        const container = await network.container("b".repeat(300));
+        await network.add(container);
+        await network.check(container);
+        if (leave === "DEL") await network.del(container);
+        else await network.gc([alive]);
+        expectSame(await snapshot(node), before);
+      }
+      await network.check(alive);
+    });
+
     test.skipIf(referenceMissing() !== undefined)(
       "what the reference suite made, DEL removes when the sandbox is gone",
       async () => {

@@ -213,6 +213,27 @@ describe.each(engines)("$name", (engine) => {
     (await call(lab, "CHECK", "live", live)).expectSuccess();
   });
 
+  test.each(["nftables", "iptables"])(
+    "%s: a container's name longer than a rule's comment changes nothing: CHECK, a repeated ADD, DEL and GC find its rules",
+    async (backend) => {
+      await using lab = await MappedNode.create(engine);
+      const options = { backend };
+      const alive = "a".repeat(300);
+      const dead = "b".repeat(300);
+      const live = alone("net", 0, [web], options);
+      const passing = alone("net", 1, [dns], options);
+      for (const verb of ["ADD", "CHECK"]) (await call(lab, verb, alive, live)).expectSuccess();
+      const before = await snapshot(lab.node);
+      for (const verb of ["ADD", "ADD", "CHECK", "DEL"]) (await call(lab, verb, dead, passing)).expectSuccess();
+      expectSame(await snapshot(lab.node), before);
+      (await call(lab, "ADD", dead, passing)).expectSuccess();
+      const valid = [{ containerID: alive, ifname: "eth0" }];
+      (await call(lab, "GC", "", { ...alone("net", 0, []), "cni.dev/valid-attachments": valid })).expectSuccess();
+      expectSame(await snapshot(lab.node), before);
+      (await call(lab, "CHECK", alive, live)).expectSuccess();
+    },
+  );
+
   test("a hundred at once all have their ports, and all leave", async () => {
     await using lab = await MappedNode.create(engine);
     const numbers = Array.from({ length: 100 }, (_, at) => at);
