@@ -5,6 +5,7 @@ import {
   commentWords,
   deletion,
   hasChain,
+  inFront,
   jumpsTo,
   jumpTarget,
   ruleLine,
@@ -66,5 +67,6 @@ describe("saved tables", () => {
     expect(chainDeletion(saved, "CNI-1")).toEqual(["-D POSTROUTING -s 10.1.0.2/32 -j CNI-1", "-F CNI-1", "-X CNI-1"]);
     expect(chainDeletion(saved, "CNI-2")).toEqual([]);
     expect(deletion("-A X -j Y")).toBe("-D X -j Y");
+    expect(inFront("-A X -j Y")).toBe("-I X 1 -j Y");
   });
 });

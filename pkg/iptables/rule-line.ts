@@ -64,6 +64,12 @@ export function deletion(added: string): string {
   return `-D ${added.slice(3)}`;
 }
 
+/** The line that puts what an `-A` line adds before the other rules of its chain, or to that place among them, counted from 1. */
+export function inFront(added: string, place = 1): string {
+  const chain = added.split(" ").at(1) ?? "";
+  return `-I ${chain} ${place}${added.slice(`-A ${chain}`.length)}`;
+}
+
 /** Lines that delete the chain, its rules and every jump to it; none when it is absent. */
 export function chainDeletion(saved: readonly string[], chain: string): string[] {
   if (!hasChain(saved, chain)) return [];

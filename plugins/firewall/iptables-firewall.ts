@@ -1,11 +1,11 @@
 /** The containers' rules in iptables: ensured on ADD, verified on CHECK, removed on DEL and GC. The rules: iptables-rules.ts. */
 import { toHex } from "../../pkg/codec/hex.ts";
 import type { Address, Family } from "../../pkg/ip/address.ts";
+import { alone } from "../../pkg/iptables/alone.ts";
 import { forwardFilters } from "../../pkg/iptables/forward-policy.ts";
 import { iptablesWithChain, type RuleContent } from "../../pkg/iptables/installed.ts";
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import { NamespaceLock } from "../../pkg/netns/namespace-lock.ts";
 import { keyOfTag } from "../../pkg/skel/attachment.ts";
 import { drift } from "../../spec/errors.ts";
 import { CLAIMS, FORWARD, installation, missing, removal } from "./iptables-rules.ts";
@@ -13,8 +13,6 @@ import type { Wanted } from "./wanted.ts";
 
 const families: readonly Family[] = [4, 6];
 const TABLE = "filter";
-/** A lock that somebody holds for longer is done without: iptables has one of its own for each change. */
-const LONGEST_WAIT_MS = 10_000;
 
 /** Each family's part, where it has any. */
 function partOf(wanted: Wanted, family: Family): Wanted | undefined {
@@ -105,17 +103,4 @@ function keysIn(words: string): string[] {
     if (key !== undefined) found.push(key);
   }
   return found;
-}
-
-/**
- * One at a time: who reads that nobody else needs a bridge's rules must be right until they are gone. The lock is bridge's, too:
- * each change has it for itself, for some ten milliseconds.
- */
-function alone(change: () => void): void {
-  const lock = NamespaceLock.acquire("exclusive", LONGEST_WAIT_MS);
-  try {
-    change();
-  } finally {
-    lock?.release();
-  }
 }

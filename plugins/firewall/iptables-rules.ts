@@ -11,7 +11,7 @@
 
 import type { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { commentWords, deletion, hasChain, ruleLine, rulesOf } from "../../pkg/iptables/rule-line.ts";
+import { commentWords, deletion, hasChain, inFront, ruleLine, rulesOf } from "../../pkg/iptables/rule-line.ts";
 import type { Ingress, Wanted } from "./wanted.ts";
 
 export const FORWARD = "CNI-FORWARD";
@@ -82,12 +82,6 @@ function bridgeLines({ bridge, policy }: Ingress): string[] {
 function rulesAbout(saved: readonly string[], bridge: string): string[] {
   const first = rulesOf(saved, STAGE_1).filter((line) => line.startsWith(`-A ${STAGE_1} -i ${bridge} `));
   return [...first, ...rulesOf(saved, STAGE_2).filter((line) => line.startsWith(`-A ${STAGE_2} -o ${bridge} `))];
-}
-
-/** The same rule, before all others of its chain. */
-function inFront(line: string, place = 1): string {
-  const chain = line.split(" ").at(1) ?? "";
-  return `-I ${chain} ${place}${line.slice(`-A ${chain}`.length)}`;
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import type { Family } from "../../pkg/ip/address.ts";
 import { iptablesWithChain, nftTable, removeChain } from "../../pkg/iptables/installed.ts";
+import type { Iptables } from "../../pkg/iptables/iptables.ts";
 import { jumpTarget, rulesOf } from "../../pkg/iptables/rule-line.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { listRules } from "../../pkg/nftables/ruleset.ts";
@@ -64,7 +65,7 @@ function inIptables(host: NetworkStack): Held[] {
   for (const family of families) {
     // What only missing programs could read is not told.
     for (const iptables of iptablesWithChain(host, family, "nat", DNAT, () => false)) {
-      if (iptables.variant === "nft" && !hasRules(host, family)) continue;
+      if (iptables.variant === "nft" && !hasMappings(host, iptables)) continue;
       const saved: string[] = iptables.read("nat");
       for (const entry of rulesOf(saved, DNAT)) {
         for (const mapped of mappingsIn(saved, jumpTarget(entry))) found.push(heldInIptables(host, entry, mapped));
@@ -80,6 +81,15 @@ function heldInIptables(host: NetworkStack, entry: string, mapped: Mapped): Held
   return { mapped, holder, remove };
 }
 
-function hasRules(host: NetworkStack, family: Family): boolean {
+/** Whether either suite has mappings of the family there. */
+export function isMappedElsewhere(host: NetworkStack, family: Family): boolean {
+  if (referenceMappings(host).some(({ mapped }) => mapped.container.family === family)) return true;
+  return iptablesWithChain(host, family, "nat", DNAT, () => false).some((each) => hasMappings(host, each));
+}
+
+/** A program runs only for the older variant. */
+function hasMappings(host: NetworkStack, iptables: Iptables): boolean {
+  const { family, variant } = iptables;
+  if (variant === "legacy") return rulesOf(iptables.read("nat"), DNAT).length > 0;
   return listRules(host.netfilter, nftTable(family, "nat"), DNAT).length > 0;
 }

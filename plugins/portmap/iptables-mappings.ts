@@ -1,11 +1,15 @@
 /** Port mappings in iptables: ensured on ADD, verified on CHECK, removed on DEL and GC. The rules: iptables-rules.ts. */
 import type { Family } from "../../pkg/ip/address.ts";
+import { alone } from "../../pkg/iptables/alone.ts";
 import { iptablesWithChain, type RuleContent, removeChain } from "../../pkg/iptables/installed.ts";
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import { chainDeletion } from "../../pkg/iptables/rule-line.ts";
+import type { Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
+import type { ValidAttachments } from "../../pkg/skel/valid-attachments.ts";
 import { drift, invalidConfig } from "../../spec/errors.ts";
+import { ensureGuard, releaseGuard } from "./iptables-guard.ts";
 import {
   DNAT,
   dnatChain,
@@ -28,8 +32,27 @@ function perFamily(plan: IptablesPlan, conditions6: readonly string[], family: F
   return { ...plan, targets, conditions: family === 4 ? plan.conditions : conditions6 };
 }
 
-/** Maps the ports; what the container had before is replaced. @throws CniError 5, also when iptables is missing; 7 */
-export function ensureInIptables(plan: IptablesPlan, conditions6: readonly string[]): void {
+/**
+ * Maps the ports; what the container had before is replaced. `towards` is the interface that the host's own connections to
+ * 127.0.0.1 will go out by, if any. @throws CniError 5, also when iptables is missing; 7
+ */
+export function ensureInIptables(
+  host: NetworkStack,
+  plan: IptablesPlan,
+  conditions6: readonly string[],
+  towards: Link | undefined,
+): void {
+  if (towards === undefined) {
+    ensureMappings(plan, conditions6);
+    return;
+  }
+  alone(() => {
+    ensureGuard(host, towards, plan.attachment.key);
+    ensureMappings(plan, conditions6);
+  });
+}
+
+function ensureMappings(plan: IptablesPlan, conditions6: readonly string[]): void {
   for (const family of families) {
     const part = perFamily(plan, conditions6, family);
     if (part === undefined) continue;
@@ -63,7 +86,7 @@ export function isInIptables(plan: IptablesPlan, conditions6: readonly string[])
   }
 }
 
-/** Removes the container's mappings and tells what they were; nothing runs where there are none. Absence is success. */
+/** Removes the container's mappings, and what guarded them if they were the last, and tells what they were; nothing runs where there are none. Absence is success. */
 export function removeFromIptables(host: NetworkStack, attachment: Attachment): Mapped[] {
   const found: Mapped[] = [];
   const { network, containerId } = attachment;
@@ -75,11 +98,14 @@ export function removeFromIptables(host: NetworkStack, attachment: Attachment): 
       });
     }
   }
+  releaseGuard(host, (key) => key === attachment.key);
   return found;
 }
 
-/** Removes the mappings of the network's containers that are not alive, and tells what they were. */
-export function collectInIptables(host: NetworkStack, network: string, alive: readonly string[]): Mapped[] {
+/** Removes the mappings of the network's containers that are not alive, and what guarded them, and tells what they were. */
+export function collectInIptables(host: NetworkStack, valid: ValidAttachments): Mapped[] {
+  const { network } = valid;
+  const alive = valid.liveContainers();
   const found: Mapped[] = [];
   for (const family of families) {
     const concerns = ({ words }: RuleContent): boolean => words.includes(networkWords(network));
@@ -94,5 +120,6 @@ export function collectInIptables(host: NetworkStack, network: string, alive: re
       });
     }
   }
+  releaseGuard(host, (key) => valid.isStale(key));
   return found;
 }

@@ -1,16 +1,16 @@
 /**
  * Connections of the host itself to 127.0.0.1: the kernel sends them on to a container only with route_localnet on the interface
- * that leads there. Others could then reach the host's own localhost by that interface, which the table's guard forbids. So the
- * table remembers the interfaces: it is not to go while one of them is open.
+ * that leads there. Others could then reach the host's own localhost by that interface, which each backend's guard forbids:
+ * localnet.ts and iptables-guard.ts remember what is to be turned off again.
  */
 import type { Address } from "../../pkg/ip/address.ts";
 import { findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
 import { lookupRoute } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { tableExists } from "../../pkg/nftables/ruleset.ts";
+import { nftablesPresent } from "../../pkg/nftables/support.ts";
 import { readSysctl, writeSysctl } from "../../pkg/sysctl/sysctl.ts";
 import { drift } from "../../spec/errors.ts";
-import { localnetElement, type Placed } from "./elements.ts";
 import { referenceIsInUse } from "./reference-rules.ts";
 import { table } from "./sets.ts";
 
@@ -21,38 +21,14 @@ export function interfaceTowards(host: NetworkStack, container: Address): Link |
   return findLinkByIndex(host, route.linkIndex);
 }
 
-/** What the table remembers of the container's own interface, a veth with its other end elsewhere: it leaves with its owner. */
-export function ownLocalnet(host: NetworkStack, towards: Link | undefined, tag: string): Placed[] {
-  if (towards === undefined || !goesWithContainer(towards) || isOnByDefault(host)) return [];
-  return [localnetElement(towards.name, tag)];
-}
-
-/** What the table remembers of an interface that stays, unless others than us turned its route_localnet on. */
-export function sharedLocalnet(host: NetworkStack, towards: Link | undefined): Placed | undefined {
-  if (towards === undefined || goesWithContainer(towards)) return undefined;
-  if (letsLocalhostOut(host, towards.name) && !isLeftOver(host, towards.name)) return undefined;
-  return localnetElement(towards.name);
-}
-
-function goesWithContainer(link: Link): boolean {
+/** Whether it is the container's own, a veth whose other end is elsewhere. */
+export function goesWithContainer(link: Link): boolean {
   return link.linkNamespaceId !== undefined;
 }
 
-function isOnByDefault(host: NetworkStack): boolean {
+/** Whether new interfaces have it on. */
+export function isOutByDefault(host: NetworkStack): boolean {
   return letsLocalhostOut(host, "default");
-}
-
-/** Whether nobody is left who can have turned it on: somebody flushed the rules, and what the table knew and guarded. */
-function isLeftOver(host: NetworkStack, name: string): boolean {
-  if (!letsLocalhostOut(host, name) || isOnByDefault(host)) return false;
-  return !tableExists(host.netfilter, table) && !referenceIsInUse(host);
-}
-
-/** Turns off what a flush of the rules left on. @throws the file system's error when /proc/sys cannot be written */
-export function closeLeftOver(host: NetworkStack, name: string): void {
-  if (!isLeftOver(host, name)) return;
-  keepLocalhostIn(host, name);
-  if (tableExists(host.netfilter, table)) letLocalhostOut(host, name); // an ADD came in between
 }
 
 function keyOf(name: string): string {
@@ -60,7 +36,7 @@ function keyOf(name: string): string {
 }
 
 /** Whether it is on, whoever turned it on. */
-function letsLocalhostOut(host: NetworkStack, name: string): boolean {
+export function letsLocalhostOut(host: NetworkStack, name: string): boolean {
   return readSysctl(host.namespace, keyOf(name)) === "1";
 }
 
@@ -82,4 +58,18 @@ export function letLocalhostOut(host: NetworkStack, name: string): void {
 /** Turns it off again. Idempotent. @throws the file system's error when /proc/sys cannot be written */
 export function keepLocalhostIn(host: NetworkStack, name: string): void {
   writeSysctl(host.namespace, keyOf(name), "0");
+}
+
+/** Whether nobody is left who can have turned it on: somebody flushed the rules, and what they knew and guarded. */
+export function isLeftOver(host: NetworkStack, name: string): boolean {
+  if (!letsLocalhostOut(host, name) || isOutByDefault(host)) return false;
+  const isOurs = nftablesPresent(host) && tableExists(host.netfilter, table);
+  return !isOurs && !referenceIsInUse(host);
+}
+
+/** Turns off what a flush of the rules left on. @throws the file system's error when /proc/sys cannot be written */
+export function closeLeftOver(host: NetworkStack, name: string): void {
+  if (!isLeftOver(host, name)) return;
+  keepLocalhostIn(host, name);
+  if (tableExists(host.netfilter, table)) letLocalhostOut(host, name); // an ADD came in between
 }

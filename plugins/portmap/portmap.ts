@@ -29,6 +29,7 @@ import { masqueradeElements, neighbourSubnets, ownerElement, ownerKey, type Plac
 import { forgetEarlierFlows, forgetFlows } from "./flows.ts";
 import { requireFreeElsewhere } from "./held-elsewhere.ts";
 import { identityOf } from "./identity.ts";
+import { verifyGuard } from "./iptables-guard.ts";
 import {
   collectInIptables,
   ensureInIptables,
@@ -37,14 +38,8 @@ import {
   verifyInIptables,
 } from "./iptables-mappings.ts";
 import type { IptablesPlan } from "./iptables-rules.ts";
-import {
-  closeLeftOver,
-  interfaceTowards,
-  letLocalhostOut,
-  ownLocalnet,
-  sharedLocalnet,
-  verifyLocalhostGoesOut,
-} from "./localhost.ts";
+import { closeLeftOver, interfaceTowards, letLocalhostOut, verifyLocalhostGoesOut } from "./localhost.ts";
+import { ownLocalnet, sharedLocalnet } from "./localnet.ts";
 import type { Mapped } from "./mapped.ts";
 import { ensureMappings, type Plan, verifyMappings } from "./mappings.ts";
 import { isMappedByReference, removeReferenceRules } from "./reference-rules.ts";
@@ -74,7 +69,7 @@ function add({ config, attachment, host, sandbox, prevResult, undo, warn }: Add<
   if (backend === "nftables") {
     ensureMappings(host, nftablesPlan(host, config, attachment, targets, identityOf(sandbox.path), towards));
   } else {
-    ensureInIptables(iptablesPlan(config, attachment, targets), config.conditions6);
+    ensureInIptables(host, iptablesPlan(config, attachment, targets), config.conditions6, towards);
   }
   if (towards !== undefined) letLocalhostOut(host, towards.name);
   attemptFlows(warn, () => forgetEarlierFlows(host, targets));
@@ -210,6 +205,7 @@ function check({ config, attachment, host, sandbox, prevResult }: Check<PortmapC
   const inIptables = iptablesPlan(config, attachment, targets);
   if (chooseBackend(host, config) === "iptables") {
     verifyInIptables(inIptables, config.conditions6);
+    if (towards !== undefined) verifyGuard();
   } else {
     try {
       verifyMappings(host, nftablesPlan(host, config, attachment, targets, identityOf(sandbox.path), towards));
@@ -222,14 +218,14 @@ function check({ config, attachment, host, sandbox, prevResult }: Check<PortmapC
   if (towards !== undefined) verifyLocalhostGoesOut(host, towards.name);
 }
 
-function gc({ network, host, valid, teardown, warn }: Gc<PortmapConfig>): void {
+function gc({ host, valid, teardown, warn }: Gc<PortmapConfig>): void {
   const gone: Mapped[] = [];
   teardown.attempt("collect mappings", () => {
     if (!nftablesPresent(host)) return;
     for (const mapped of collectMappings(host, (tag) => valid.isStale(tag))) gone.push(mapped);
   });
   teardown.attempt("collect mappings of iptables", () => {
-    for (const mapped of collectInIptables(host, network.name, valid.liveContainers())) gone.push(mapped);
+    for (const mapped of collectInIptables(host, valid)) gone.push(mapped);
   });
   if (gone.length > 0) attemptFlows(warn, () => forgetFlows(host, gone));
 }

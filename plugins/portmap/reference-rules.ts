@@ -8,6 +8,7 @@ import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { ruleValues } from "../../pkg/nftables/rule-values.ts";
 import { type ListedRule, listRules, tableExists } from "../../pkg/nftables/ruleset.ts";
+import { nftablesPresent } from "../../pkg/nftables/support.ts";
 import type { Table, TableFamily } from "../../pkg/nftables/table.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { DNAT } from "./iptables-rules.ts";
@@ -18,7 +19,7 @@ const families: readonly TableFamily[] = ["ip", "ip6"];
 
 /** Whether the reference, or our backend that makes its rules, has ever mapped IPv4 ports here: what it makes stays. */
 export function referenceIsInUse(host: NetworkStack): boolean {
-  if (tableExists(host.netfilter, { family: "ip", name: "cni_hostport" })) return true;
+  if (nftablesPresent(host) && tableExists(host.netfilter, { family: "ip", name: "cni_hostport" })) return true;
   return chainIsThere(host, 4, "nat", DNAT);
 }
 
@@ -31,6 +32,7 @@ export interface ReferenceMapping {
 /** All of its mappings; those with conditions are not told. */
 export function referenceMappings(host: NetworkStack): ReferenceMapping[] {
   const found: ReferenceMapping[] = [];
+  if (!nftablesPresent(host)) return found;
   for (const family of families) {
     const table: Table = { family, name: "cni_hostport" };
     for (const chain of ["hostports", "hostip_hostports"]) {

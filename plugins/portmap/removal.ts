@@ -7,6 +7,7 @@ import { generation, listRules, tableExists } from "../../pkg/nftables/ruleset.t
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
 import { ownerKey, ownerNote, type Placed } from "./elements.ts";
+import { isGuardedInIptables } from "./iptables-guard.ts";
 import { keepLocalhostIn, letLocalhostOut } from "./localhost.ts";
 import { decodeMapped, type Mapped } from "./mapped.ts";
 import { conditionalChain, neighboursChain } from "./rules.ts";
@@ -62,7 +63,10 @@ function deleteTableIfUnused(host: NetworkStack, gone: (tag: string) => boolean)
   if ((listElements(socket, table, OWNERS) ?? []).some(stays)) return false;
   if (!tableExists(socket, table)) return true;
   const names: string[] = [];
-  for (const each of listElements(socket, table, LOCALNET) ?? []) names.push(interfaceName(each.key));
+  for (const each of listElements(socket, table, LOCALNET) ?? []) {
+    const name = interfaceName(each.key);
+    if (!isGuardedInIptables(host, name)) names.push(name);
+  }
   // The table guards and remembers these interfaces: it goes last, or an interrupted DEL would leave them open and unknown.
   for (const name of names) keepLocalhostIn(host, name);
   try {

@@ -1,11 +1,13 @@
 /** What the table holds, by the owners' tags. Used by mappings.ts and removal.ts. */
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
+import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { findElement, type ListedElement, scanElements } from "../../pkg/nftables/elements.ts";
 import { listRules, listSets } from "../../pkg/nftables/ruleset.ts";
+import { nftablesPresent } from "../../pkg/nftables/support.ts";
 import { userdataComment } from "../../pkg/nftables/userdata.ts";
-import type { Placed } from "./elements.ts";
+import { localnetElement, type Placed } from "./elements.ts";
 import { conditionalChain } from "./rules.ts";
-import { table } from "./sets.ts";
+import { LOCALNET, table } from "./sets.ts";
 
 /** An element of some set or map, as the kernel has it. */
 export interface Tagged {
@@ -30,6 +32,12 @@ export function conditionalHandles(socket: NetlinkSocket, wanted: (tag: string) 
     if (wanted(rule.comment ?? "")) handles.push(rule.handle);
   }
   return handles;
+}
+
+/** Whether the table remembers that the interface's route_localnet is on because of us, whoever's interface it is. */
+export function isRemembered(host: NetworkStack, name: string): boolean {
+  if (!nftablesPresent(host)) return false;
+  return findElement(host.netfilter, table, LOCALNET, localnetElement(name).element) !== undefined;
 }
 
 /**

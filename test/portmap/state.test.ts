@@ -1,6 +1,6 @@
 /** What portmap keeps in the kernel: who holds a port, what is removed and when, and how little is run for it. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { engines, reference, referenceMissing } from "../helpers/engines.ts";
@@ -126,47 +126,155 @@ describe.each(engines)("$name", (engine) => {
     (await call(lab, "CHECK", "a", alone("net", 0, [web]))).expectSuccess();
   });
 
-  describe("after a flush of all rules, which takes along the guard of 127.0.0.0/8", () => {
-    const isOpen = async (lab: MappedNode): Promise<boolean> =>
-      (await lab.node.exec(["cat", "/proc/sys/net/ipv4/conf/cni22/route_localnet"])) === "1\n";
+  const isOpen = async (lab: MappedNode): Promise<boolean> =>
+    (await lab.node.exec(["cat", "/proc/sys/net/ipv4/conf/cni22/route_localnet"])) === "1\n";
 
-    test("the next ADD guards again, and the last DEL closes the interface", async () => {
-      await using lab = await MappedNode.create(engine);
-      const network = lab.network([[web], [dns]]);
-      const one = await network.container("one");
-      await network.add(one);
-      await lab.node.exec(["nft", "flush", "ruleset"]);
-      const two = await network.container("two");
-      await network.add(two);
-      await network.del(one);
-      expect(await isOpen(lab), "the second container's mapping needs it").toBe(true);
-      await network.del(two);
-      expect(await isOpen(lab)).toBe(false);
-      expect(await lab.node.exec(["nft", "list", "tables"])).toBe("");
-    });
+  describe.each(["nftables", "iptables"])(
+    "%s: after a flush of all rules, which takes along the guard of 127.0.0.0/8",
+    (backend) => {
+      test("the next ADD guards again, and the last DEL closes the interface", async () => {
+        await using lab = await MappedNode.create(engine);
+        const network = lab.network([[web], [dns]], { backend });
+        const one = await network.container("one");
+        await network.add(one);
+        await lab.node.exec(["nft", "flush", "ruleset"]);
+        const two = await network.container("two");
+        await network.add(two);
+        await network.del(one);
+        expect(await isOpen(lab), "the second container's mapping needs it").toBe(true);
+        await network.del(two);
+        expect(await isOpen(lab)).toBe(false);
+        expect(await lab.node.exec(["nft", "list", "ruleset"])).not.toMatch(/ferrule|FERRULE/);
+      });
 
-    test("the container's DEL closes the interface", async () => {
-      await using lab = await MappedNode.create(engine);
-      const network = lab.network([[web]]);
-      const container = await network.container("container");
-      await network.add(container);
-      await lab.node.exec(["nft", "flush", "ruleset"]);
-      expect(await isOpen(lab)).toBe(true);
-      await network.del(container);
-      expect(await isOpen(lab)).toBe(false);
-    });
-
-    test("what the node has on by default stays on", async () => {
-      await using lab = await MappedNode.create(engine);
-      await lab.node.exec(["sysctl", "-qw", "net.ipv4.conf.default.route_localnet=1"]);
-      const network = lab.network([[web], [web]]);
-      for (const name of ["one", "two"]) {
-        const container = await network.container(name);
+      test("the container's DEL closes the interface", async () => {
+        await using lab = await MappedNode.create(engine);
+        const network = lab.network([[web]], { backend });
+        const container = await network.container("container");
         await network.add(container);
         await lab.node.exec(["nft", "flush", "ruleset"]);
-        await network.del(container);
         expect(await isOpen(lab)).toBe(true);
+        await network.del(container);
+        expect(await isOpen(lab)).toBe(false);
+      });
+
+      test("what the node has on by default stays on", async () => {
+        await using lab = await MappedNode.create(engine);
+        await lab.node.exec(["sysctl", "-qw", "net.ipv4.conf.default.route_localnet=1"]);
+        const network = lab.network([[web], [web]], { backend });
+        for (const name of ["one", "two"]) {
+          const container = await network.container(name);
+          await network.add(container);
+          await lab.node.exec(["nft", "flush", "ruleset"]);
+          await network.del(container);
+          expect(await isOpen(lab)).toBe(true);
+        }
+      });
+    },
+  );
+
+  describe("iptables: what keeps others from 127.0.0.0/8", () => {
+    const raw = (lab: MappedNode): Promise<string> => lab.node.exec(["iptables-save", "-t", "raw"]);
+    const iptables = { backend: "iptables" };
+
+    test.each(["DEL", "GC"])(
+      "is shared, and goes with the last mapping's %s, which closes the interface",
+      async (verb) => {
+        await using lab = await MappedNode.create(engine);
+        const network = lab.network([[web], [dns]], iptables);
+        const one = await network.container("one");
+        const two = await network.container("two");
+        await network.add(one);
+        const guard = await raw(lab);
+        expect(guard).toMatch(/-A PREROUTING -d 127\.0\.0\.0\/8 ! -i lo .* -j FERRULE-PORTMAP/);
+        await network.add(two);
+        const leave = async (container: TestAttachment, rest: readonly TestAttachment[]): Promise<void> =>
+          verb === "DEL" ? network.del(container) : network.gc(rest);
+        await leave(one, [two]);
+        expect([rulesIn(await raw(lab)), await isOpen(lab)]).toEqual([rulesIn(guard), true]);
+        await network.check(two);
+        await leave(two, []);
+        expect([rulesIn(await raw(lab)), await isOpen(lab)]).toEqual([[], false]);
+      },
+    );
+
+    const losses = ["iptables -t raw -F PREROUTING", "iptables -t raw -F FERRULE-PORTMAP", "nft delete table ip raw"];
+
+    test.each(losses)("CHECK notices %s, and any ADD mends it", async (command) => {
+      await using lab = await MappedNode.create(engine);
+      const network = lab.network([[web], [dns]], iptables);
+      const one = await network.container("one");
+      await network.add(one);
+      await lab.node.exec(command.split(" "));
+      (await network.checkOne(1, one)).expectError(102, /127\.0\.0\.0\/8|localhost/);
+      await network.add(await network.container("two"));
+      await network.check(one);
+    });
+
+    test("forgets an interface that a container has for itself as it leaves", async () => {
+      await using lab = await MappedNode.create(engine);
+      const ipam = { type: "host-local", subnet: "10.22.0.0/24" };
+      const network = new TestNetwork(lab.node, "1.1.0", [
+        { suite: engine, config: { type: "ptp", ipam } },
+        {
+          suite: engine,
+          config: { type: "portmap", ...iptables },
+          runtimeConfig: (index) => ({ portMappings: [{ ...web, hostPort: 8080 + index }] }),
+        },
+      ]);
+      const lasting = await network.container("lasting");
+      await network.add(lasting);
+      const before = await snapshot(lab.node);
+      for (const leave of ["DEL", "GC"]) {
+        const container = await network.container(leave);
+        await network.add(container);
+        const end = container.result.interfaces[0].name;
+        expect(await raw(lab)).toContain(`-i ${end} `);
+        if (leave === "DEL") {
+          (await network.delOne(1, container)).expectSuccess();
+          expect(await lab.node.exec(["cat", `/proc/sys/net/ipv4/conf/${end}/route_localnet`])).toBe("0\n");
+          await network.del(container);
+        } else {
+          await network.gc([lasting]);
+        }
+        await expectSameEventually(() => snapshot(lab.node), before, leave);
       }
+    });
+
+    test("the backends share an interface: it stays open until neither needs it", async () => {
+      for (const [first, second] of [
+        ["iptables", "nftables"],
+        ["nftables", "iptables"],
+      ]) {
+        await using lab = await MappedNode.create(engine);
+        const before = lab.network([[web]], { backend: first });
+        const after = lab.network([[], [dns]], { backend: second });
+        const one = await before.container("one");
+        await before.add(one);
+        await after.container("none");
+        const two = await after.container("two");
+        await after.add(two);
+        await before.del(one);
+        expect(await isOpen(lab), `${first} went`).toBe(true);
+        await after.check(two);
+        await after.del(two);
+        expect(await isOpen(lab), `${second} went`).toBe(false);
+      }
+    });
+
+    test("without the table raw nothing is opened: ADD fails and says what to load", async () => {
+      await using lab = await MappedNode.create(engine);
+      const script =
+        '#!/bin/sh\n[ "$2" != raw ] || { echo "Table does not exist" >&2; exit 3; }\nexec /usr/sbin/iptables-save "$@"\n';
+      await writeFile(join(lab.node.directory, "iptables-save"), script, { mode: 0o755 });
+      const network = lab.network([[web]], iptables);
+      const container = await network.container("container");
+      await network.add(container, 1);
+      const before = await snapshot(lab.node);
+      const env = { PATH: `${lab.node.directory}:/usr/sbin:/usr/bin:/bin` };
+      (await network.addOne(1, container, { env })).expectError(5, /table raw.*Table does not exist\n.*iptable_raw/s);
+      expectSame(await snapshot(lab.node), before);
+      expect(await isOpen(lab)).toBe(false);
     });
   });
 
@@ -448,6 +556,36 @@ describe.each(engines)("$name", (engine) => {
       expect(await node.exec(["nft", "list", "ruleset"])).toBe(before);
     });
 
+    test("in iptables either suite's mappings outlive the other's, and with the last DEL of ours nothing is open and unguarded", async () => {
+      await using lab = await MappedNode.create(engine);
+      const options = { backend: "iptables" };
+      const own = lab.network([[web]], options);
+      const theirs = lab.network([[], [dns]], options, reference);
+      const mine = await own.container("mine");
+      await own.add(mine);
+      await theirs.container("none");
+      const other = await theirs.container("other");
+      await theirs.add(other);
+      await own.del(mine);
+      await theirs.check(other);
+      expect(await lab.node.exec(["iptables-save", "-t", "raw"]), "as long as the reference's mapping").toMatch(
+        /-j DROP/,
+      );
+      expect(await isOpen(lab)).toBe(true);
+      (await ours(lab, other, "DEL")).expectSuccess();
+      expect(rulesIn(await lab.node.exec(["iptables-save", "-t", "raw"]))).toEqual([]);
+      expect(await isOpen(lab)).toBe(false);
+      const again = await own.container("again");
+      await own.add(again, 1);
+      (
+        await own.call(1, "ADD", again, { prevResult: again.result, runtimeConfig: { portMappings: [web] } })
+      ).expectSuccess();
+      await theirs.delOne(1, again);
+      expect(await lab.node.exec(["iptables-save", "-t", "raw"]), "the reference does not know it").toMatch(/-j DROP/);
+      await own.gc([]);
+      expect(rulesIn(await lab.node.exec(["iptables-save", "-t", "raw"]))).toEqual([]);
+    });
+
     test("what our iptables made, its CHECK accepts and its DEL removes", async () => {
       await using lab = await MappedNode.create(engine);
       const mappings = [
@@ -480,6 +618,11 @@ describe.each(engines)("$name", (engine) => {
     }
   });
 });
+
+/** Rules and chains of iptables-save's text. */
+function rulesIn(saved: string): string[] {
+  return saved.split("\n").filter((line) => /^(-A|:[A-Z-]+ -)/.test(line));
+}
 
 /** The reference leaves route_localnet on. */
 function withoutLocalnet(state: { readonly lines: readonly string[] }): { readonly lines: readonly string[] } {
