@@ -92,10 +92,13 @@ describe.each(engines)("$name", (engine) => {
       await network.add(container);
       await network.add(client);
       await outside.namespace.exec(["ip", "route", "add", "10.22.0.0/24", "via", outside.nodeAddress4]);
+      await outside.namespace.exec(["ip", "route", "add", "2001:db8:22::/64", "via", outside.nodeAddress6]);
       await lab.serve(container.sandbox, "container", 80);
       await lab.serve(outside.namespace, "foreign", 8080);
       await lab.ready(container, 80);
-      expect(await lab.ask(client.sandbox, outside.address4, 8080)).toMatch(/^foreign/);
+      for (const address of [outside.address4, outside.address6]) {
+        expect(await lab.ask(client.sandbox, address, 8080), address).toMatch(/^foreign/);
+      }
     });
 
     test("a container cannot reach the host's localhost, though route_localnet is on (CVE-2020-8558)", async () => {
