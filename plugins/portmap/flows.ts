@@ -7,14 +7,14 @@ import { listAddresses } from "../../pkg/netlink/address.ts";
 import { deleteFlows, type Flow } from "../../pkg/netlink/conntrack.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { findElement } from "../../pkg/nftables/elements.ts";
+import { nftablesPresent } from "../../pkg/nftables/support.ts";
 import { readSysctl } from "../../pkg/sysctl/sysctl.ts";
 import { portElement } from "./elements.ts";
 import type { Mapped } from "./mapped.ts";
-import { table } from "./sets.ts";
+import { families, table } from "./sets.ts";
 import { specificAddress, type Target } from "./targets.ts";
 
 const UDP = 17;
-const families: readonly Family[] = [4, 6];
 
 /** Forgets flows to a mapped port that do not lead to the container; their next datagram is mapped. */
 export function forgetEarlierFlows(host: NetworkStack, targets: readonly Target[]): void {
@@ -57,6 +57,7 @@ function forgetWhere(
 
 /** Whether that one address of the host has a mapping of its own, which goes before one for all addresses. */
 function isMappedAlone(host: NetworkStack, target: Target, address: Address): boolean {
+  if (!nftablesPresent(host)) return false;
   const { hostPort, containerPort, protocol } = target.mapping;
   const alone: Target = {
     mapping: { hostPort, containerPort, protocol, hostIp: address },

@@ -22,8 +22,7 @@ import {
   staleChains,
 } from "./iptables-rules.ts";
 import type { Mapped } from "./mapped.ts";
-
-const families: readonly Family[] = [4, 6];
+import { families } from "./sets.ts";
 
 /** Each family's part of a plan, where it has any. */
 function perFamily(plan: IptablesPlan, conditions6: readonly string[], family: Family): IptablesPlan | undefined {

@@ -111,19 +111,21 @@ function masquerading(): StandingChain {
     rules.push(rule([inSet([sourceAddress(family), destinationAddress(family)], self(family)), masquerade()]));
     rules.push(rule([inSet(mappedKey(family), all(family)), masquerade()]));
   }
-  const localhost = new Prefix(new Address(new Uint8Array([127, 0, 0, 0])), 8);
-  rules.push(rule([within(ip4Source, localhost), inSet(mappedKey(4), LOCAL), masquerade()]));
+  rules.push(rule([within(ip4Source, localhost4()), inSet(mappedKey(4), LOCAL), masquerade()]));
   rules.push(rule([jump(neighboursChain)]));
   return { chain: regularChain("masquerading"), rules };
 }
 
 /** route_localnet, which lets the host's own connections out, would let others' packets to localhost in. */
 function guard(): StandingChain {
-  const localhost = new Prefix(new Address(new Uint8Array([127, 0, 0, 0])), 8);
   return {
     chain: baseChain("guard", { type: "filter", hook: "prerouting", priority: -300, policy: "accept" }),
-    rules: [rule([differs(inputInterface, interfaceDatum("lo")), within(ip4Destination, localhost), drop()])],
+    rules: [rule([differs(inputInterface, interfaceDatum("lo")), within(ip4Destination, localhost4()), drop()])],
   };
+}
+
+function localhost4(): Prefix {
+  return new Prefix(new Address(new Uint8Array([127, 0, 0, 0])), 8);
 }
 
 /** Masquerades what a subnet's containers send to mapped ports of each other: answers would not come back by the host. */

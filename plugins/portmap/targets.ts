@@ -4,7 +4,7 @@ import type { Prefix } from "../../pkg/ip/prefix.ts";
 import { invalidConfig } from "../../spec/errors.ts";
 import { interfaceOf, type Result } from "../../spec/result.ts";
 import type { PortMapping, Protocol } from "./config.ts";
-import type { Mapped } from "./mapped.ts";
+import { type Mapped, mappedText } from "./mapped.ts";
 
 /** One mapping for one of the container's addresses. */
 export interface Target {
@@ -23,14 +23,6 @@ export function protocolNumber(protocol: Protocol): number {
     case "sctp":
       return 132;
   }
-}
-
-/** `8080/tcp`, `192.0.2.1:8080/tcp`: the host's end of a mapping, for messages; without an address it is all of them. */
-function hostEnd(mapping: PortMapping): string {
-  const port = `${mapping.hostPort}/${mapping.protocol}`;
-  const address = specificAddress(mapping);
-  if (address === undefined) return port;
-  return address.family === 6 ? `[${address.toString()}]:${port}` : `${address.toString()}:${port}`;
 }
 
 /** The mapping as the kernel has it. */
@@ -65,7 +57,7 @@ export function targetsOf(mappings: readonly PortMapping[], containers: readonly
     const seen = new Map<string, number>();
     for (const mapping of mappings) {
       if (!concerns(mapping, container.family)) continue;
-      const end = hostEnd(mapping);
+      const end = mappedText(mappedTarget({ mapping, container }));
       const other = seen.get(end);
       if (other === mapping.containerPort) continue;
       if (other !== undefined) {
