@@ -8,10 +8,11 @@ import { parseMac } from "../ip/mac.ts";
 import { PacketSocket, receiveFrames } from "../linux/packet-socket.ts";
 import { randomBytes } from "../linux/random.ts";
 import { listAddresses } from "../netlink/address.ts";
+import { ETH_P_ARP, ETH_P_IPV6 } from "../netlink/headers/if-ether.ts";
 import { changeLink, type Link } from "../netlink/link.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { waitForLink } from "../netlink/wait.ts";
-import { announcementFrame, type Claim, claimIn, etherType, groupsOf, probeFrame } from "./frames.ts";
+import { announcementFrame, type Claim, claimIn, groupsOf, probeFrame } from "./frames.ts";
 import { drawn, type Probing, timingOf } from "./timing.ts";
 
 /** How long a link may take to have carrier once it is up: the kernel looks once a second at most, and hardware negotiates before. */
@@ -94,13 +95,11 @@ function openSockets({ stack, link, below }: ProbePlace, addresses: readonly Add
   const sockets: FamilySocket[] = [];
   try {
     if (addresses.some((each) => each.family === 4)) {
-      const socket = below?.hearsForIt
-        ? openIn(below.stack, below.link, etherType.arp)
-        : openIn(stack, link, etherType.arp);
+      const socket = below?.hearsForIt ? openIn(below.stack, below.link, ETH_P_ARP) : openIn(stack, link, ETH_P_ARP);
       sockets.push({ family: 4, socket });
     }
     if (addresses.some((each) => each.family === 6)) {
-      const socket = openIn(stack, link, etherType.six);
+      const socket = openIn(stack, link, ETH_P_IPV6);
       sockets.push({ family: 6, socket });
       for (const address of addresses) for (const group of groupsOf(address)) socket.join(group);
     }
@@ -172,7 +171,7 @@ function addressTaken(claim: Claim, link: Link): CniError {
 export function announceByFrames(stack: NetworkStack, link: Link, addresses: readonly Address[]): void {
   const mac = parseMac(link.mac);
   if (mac === undefined) return;
-  const socket = openIn(stack, link, etherType.arp);
+  const socket = openIn(stack, link, ETH_P_ARP);
   try {
     for (const address of addresses) socket.send(announcementFrame(mac, address));
   } finally {

@@ -5,8 +5,7 @@
 import { Writer } from "../codec/writer.ts";
 import { Address } from "../ip/address.ts";
 import { formatMac } from "../ip/mac.ts";
-
-export const etherType = { arp: 0x0806, six: 0x86dd } as const;
+import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from "../netlink/headers/if-ether.ts";
 
 const ETHERNET_BYTES = 14;
 const MAC_BYTES = 6;
@@ -57,9 +56,9 @@ function arpRequest(mac: Uint8Array, sender: Address, target: Address): Uint8Arr
   return new Writer()
     .bytes(BROADCAST)
     .bytes(mac)
-    .u16be(etherType.arp)
+    .u16be(ETH_P_ARP)
     .u16be(ARP_ETHERNET)
-    .u16be(0x0800)
+    .u16be(ETH_P_IP)
     .u8(MAC_BYTES)
     .u8(4)
     .u16be(ARP_REQUEST)
@@ -88,7 +87,7 @@ function discovery(mac: Uint8Array, source: Uint8Array, group: Uint8Array, messa
   return new Writer()
     .bytes(groupMac(group))
     .bytes(mac)
-    .u16be(etherType.six)
+    .u16be(ETH_P_IPV6)
     .u32be(0x60000000)
     .u16be(message.length)
     .u8(ICMP_SIX)
@@ -144,9 +143,9 @@ export function claimIn(frame: Uint8Array, ownMac: string): Claim | undefined {
   const packet = frame.subarray(ETHERNET_BYTES);
   const sender = formatMac(frame.subarray(MAC_BYTES, 2 * MAC_BYTES));
   switch (viewOf(frame).getUint16(12, false)) {
-    case etherType.arp:
+    case ETH_P_ARP:
       return claimInArp(packet, ownMac);
-    case etherType.six:
+    case ETH_P_IPV6:
       return claimInDiscovery(packet, sender, ownMac);
     default:
       return undefined;

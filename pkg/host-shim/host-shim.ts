@@ -12,6 +12,7 @@ import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
 import type { Address } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
 import { type LinkAddress, listAddresses } from "../netlink/address.ts";
+import { RT_SCOPE_LINK, RT_SCOPE_UNIVERSE } from "../netlink/headers/rtnetlink.ts";
 import { deleteLink, findLinkByIndex, type Link } from "../netlink/link.ts";
 import { deleteNeighbour, listNeighbours, setNeighbour } from "../netlink/neighbour.ts";
 import { addRoute, deleteRoute, listRoutes, type Route, type RouteSpec } from "../netlink/route.ts";
@@ -23,8 +24,6 @@ import type { ValidAttachments } from "../skel/valid-attachments.ts";
 import { routeMetric, shimProtocol } from "./names.ts";
 import { ensureShim, listShims } from "./shim-link.ts";
 
-/** rtnetlink.h */
-const SCOPE_LINK = 253;
 /**
  * The namespace itself is locked while a shim comes or goes: it is there wherever shims are, and needs no file. Ours hold it for a few
  * netlink requests; who holds it longer is somebody else in the host's namespace.
@@ -85,7 +84,7 @@ function locked(attachment: Attachment): CniError {
 function showShim({ stack, link }: ShimClient, { address, source, isNear }: Way, shim: Link): void {
   setNeighbour(stack, link, source, shim.mac);
   if (isNear) return;
-  const route = { destination: Prefix.host(source), linkIndex: link.index, scope: SCOPE_LINK, source: address };
+  const route = { destination: Prefix.host(source), linkIndex: link.index, scope: RT_SCOPE_LINK, source: address };
   addRoute(stack, route, "replace");
 }
 
@@ -94,7 +93,7 @@ function routeOf({ address, source }: Way, shim: Link, attachment: Attachment): 
   return {
     destination: Prefix.host(address),
     linkIndex: shim.index,
-    scope: SCOPE_LINK,
+    scope: RT_SCOPE_LINK,
     source,
     protocol: shimProtocol,
     priority: routeMetric(attachment.key),
@@ -193,7 +192,7 @@ function noSource(code: number, parent: Link): CniError {
 function usableAddresses(host: NetworkStack, parent: Link): LinkAddress[] {
   return listAddresses(host, parent).filter((each): boolean => {
     const isTemporary = each.prefix.family === 6 && each.secondary;
-    return each.scope === 0 && !isTemporary && !each.tentative && !each.dadFailed && !each.deprecated;
+    return each.scope === RT_SCOPE_UNIVERSE && !isTemporary && !each.tentative && !each.dadFailed && !each.deprecated;
   });
 }
 

@@ -4,6 +4,8 @@ import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import { interfaceOf, type Result, type Route } from "../../spec/result.ts";
 import type { Address } from "../ip/address.ts";
 import { addAddress } from "../netlink/address.ts";
+import { IFF_LOWER_UP } from "../netlink/headers/if.ts";
+import { RT_SCOPE_LINK } from "../netlink/headers/rtnetlink.ts";
 import { changeLink, findLinkByIndex, type Link } from "../netlink/link.ts";
 import { addRoute } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
@@ -11,10 +13,7 @@ import { waitForAddresses } from "../netlink/wait.ts";
 import { ensureSysctl, writeSysctl } from "../sysctl/sysctl.ts";
 
 /** RT_SCOPE_LINK: destinations on the link itself, which have no gateway. */
-const SCOPE_LINK = 253;
 const DAD_DEADLINE_MS = 5000;
-/** linux/if.h IFF_LOWER_UP: carrier. */
-const FLAG_LOWER_UP = 0x10000;
 
 export interface InterfaceOptions {
   /** Whether IPv6 addresses are first probed for duplicates; pointless on a link with two ends that we made both. */
@@ -81,7 +80,7 @@ function delayKey(link: Link): string {
  * tell it a moment later.
  */
 function hasCarrier(stack: NetworkStack, link: Link): boolean {
-  return ((findLinkByIndex(stack, link.index)?.flags ?? 0) & FLAG_LOWER_UP) !== 0;
+  return ((findLinkByIndex(stack, link.index)?.flags ?? 0) & IFF_LOWER_UP) !== 0;
 }
 
 function awaitSettled(stack: NetworkStack, link: Link): void {
@@ -129,6 +128,6 @@ function addResultRoute(stack: NetworkStack, link: Link, route: Route, result: R
 /** A route's own gateway, or the family's first; 0.0.0.0 says "none", and so does the scope of the link or of the host. */
 export function routeGateway(route: Route, result: Result): Address | undefined {
   if (route.gw !== undefined) return route.gw.isUnspecified ? undefined : route.gw;
-  if (route.scope !== undefined && route.scope >= SCOPE_LINK) return undefined;
+  if (route.scope !== undefined && route.scope >= RT_SCOPE_LINK) return undefined;
   return result.ips.find((ip) => ip.address.family === route.dst.family && ip.gateway !== undefined)?.gateway;
 }

@@ -4,13 +4,12 @@ import { drift } from "../../spec/errors.ts";
 import { ipsOf, type Result, type Route } from "../../spec/result.ts";
 import type { Address } from "../ip/address.ts";
 import { listAddresses } from "../netlink/address.ts";
+import { RT_TABLE_LOCAL } from "../netlink/headers/rtnetlink.ts";
 import { findLink, type Link } from "../netlink/link.ts";
 import { type Route as KernelRoute, listRoutes } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import type { Sandbox } from "../skel/sandbox.ts";
 import { routeGateway } from "./configure-interface.ts";
-
-const LOCAL_TABLE = 255;
 
 /**
  * The container's interface, verified against the result of ADD; of any kind where that is `undefined`.
@@ -47,7 +46,7 @@ function verifyRoutes(stack: NetworkStack, link: Link, result: Result): void {
   for (const route of result.routes) {
     const gateway = routeGateway(route, result);
     const have = listRoutes(stack, { family: route.dst.family, table: route.table });
-    if (have.some((each) => each.table !== LOCAL_TABLE && isRoute(each, link, route, gateway))) continue;
+    if (have.some((each) => each.table !== RT_TABLE_LOCAL && isRoute(each, link, route, gateway))) continue;
     const via = gateway === undefined ? "" : ` via ${gateway.toString()}`;
     const where = route.table === undefined ? "" : ` in table ${route.table}`;
     throw drift(`route ${route.dst.toString()}${via} dev ${link.name} is missing${where}`);

@@ -2,13 +2,13 @@
 
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
 import type { IpConfig } from "../../spec/result.ts";
+import { RTPROT_RA } from "../netlink/headers/rtnetlink.ts";
 import { findLinkByIndex } from "../netlink/link.ts";
 import { listRoutes } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { ensureSysctl, readSysctl, writeRefusal, writeSysctl } from "../sysctl/sysctl.ts";
 
 /** rtnetlink.h RTPROT_RA: learned from a router advertisement. */
-const PROTOCOL_RA = 9;
 const FORWARD_FOUR = "net/ipv4/ip_forward";
 const FORWARD_SIX = "net/ipv6/conf/all/forwarding";
 
@@ -50,7 +50,7 @@ function verify(host: NetworkStack, key: string, name: string): void {
 function keepRouterAdvertisements(host: NetworkStack): void {
   const indexes = new Set<number>();
   for (const route of listRoutes(host, { family: 6 })) {
-    if (route.protocol === PROTOCOL_RA && route.linkIndex !== 0) indexes.add(route.linkIndex);
+    if (route.protocol === RTPROT_RA && route.linkIndex !== 0) indexes.add(route.linkIndex);
   }
   for (const index of indexes) {
     const name = findLinkByIndex(host, index)?.name ?? "";

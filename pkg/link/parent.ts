@@ -4,13 +4,12 @@
  */
 import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { KernelError } from "../linux/errno.ts";
+import { IFF_LOOPBACK } from "../netlink/headers/if.ts";
 import { findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
 import { defaultRoutes } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { keyOfTag } from "../skel/attachment.ts";
 
-/** linux/if.h IFF_LOOPBACK */
-const FLAG_LOOPBACK = 0x8;
 /** Names that an error tells: on a node with many interfaces the rest is noise. */
 const TOLD_CANDIDATES = 10;
 /** Kinds that belong to one container, or have no Ethernet below them. */
@@ -49,7 +48,7 @@ export function requireParent(place: ParentPlace, name: string): Parent {
   if (link === undefined) {
     throw invalidConfig(`Link not found: there is no interface "${name}" (master) ${where}`, candidates(place));
   }
-  if ((link.flags & FLAG_LOOPBACK) !== 0) {
+  if ((link.flags & IFF_LOOPBACK) !== 0) {
     throw invalidConfig(
       `"${link.name}" (master) is the loopback interface: nothing can be on top of it`,
       candidates(place),
@@ -103,7 +102,7 @@ function candidates(place: ParentPlace): string {
 
 /** No loopback, no container's end, no port of a bridge or bond, and something with a hardware address. */
 function isSuitable(link: Link): boolean {
-  if ((link.flags & FLAG_LOOPBACK) !== 0 || link.masterIndex !== 0 || unsuitableKinds.includes(link.kind)) return false;
+  if ((link.flags & IFF_LOOPBACK) !== 0 || link.masterIndex !== 0 || unsuitableKinds.includes(link.kind)) return false;
   return link.mac.length === 17 && keyOfTag(link.alias) === undefined;
 }
 

@@ -1,18 +1,14 @@
 /** Routing tables by number: which are taken, and which is free. Used by sbr and vrf. Source: linux/rtnetlink.h, RT_TABLE_*. */
+import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_UNSPEC } from "../netlink/headers/rtnetlink.ts";
 import { type Link, listLinks } from "../netlink/link.ts";
 import { vrfAttributes } from "../netlink/link-attributes.ts";
 import { listRoutes } from "../netlink/route.ts";
 import { listRules } from "../netlink/rule.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 
-export const MAIN_TABLE = 254;
-export const LOCAL_TABLE = 255;
-export const LARGEST_TABLE = 4294967295;
-const DEFAULT_TABLE = 253;
-
 /** Whether the number means a table of the kernel's own, or none. */
 export function isReservedTable(table: number): boolean {
-  return table === 0 || (table >= DEFAULT_TABLE && table <= LOCAL_TABLE);
+  return table === RT_TABLE_UNSPEC || (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL);
 }
 
 /** The table of a VRF; 0 for other links. @throws DecodeError */

@@ -7,13 +7,11 @@ import type { Family } from "../ip/address.ts";
 import { decodeAddress, type LinkAddress } from "./address.ts";
 import { Attributes } from "./attributes.ts";
 import { familyNumber } from "./family.ts";
+import { RTM_GETADDR, RTM_NEWADDR } from "./headers/rtnetlink.ts";
 import { messageBody, messageFlag } from "./message.ts";
 import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
 
-/** RTM_* */
-const ADD_ADDRESS = 20;
-const GET_ADDRESS = 22;
 /** struct ifaddrmsg, ifa_index */
 const INDEX_AT = 4;
 /** IFA_CACHEINFO: struct ifa_cacheinfo, seconds. */
@@ -33,7 +31,7 @@ export class AddressCopy {
 
   /** Of a kept message; `undefined` when it is about no address. @throws DecodeError; RangeError */
   static of(body: Uint8Array): AddressCopy | undefined {
-    const address = decodeAddress({ type: ADD_ADDRESS, body });
+    const address = decodeAddress({ type: RTM_NEWADDR, body });
     return address === undefined ? undefined : new AddressCopy(address, body);
   }
 
@@ -47,7 +45,7 @@ export class AddressCopy {
     new DataView(body.buffer, body.byteOffset, body.length).setUint32(INDEX_AT, linkIndex, true);
     return {
       operation: `add address ${this.address.prefix.toString()}`,
-      type: ADD_ADDRESS,
+      type: RTM_NEWADDR,
       flags: messageFlag.create | messageFlag.exclusive | messageFlag.ack,
       body,
     };
@@ -62,7 +60,7 @@ function lifetimes(preferredSeconds: number, validSeconds: number): Uint8Array {
 export function listAddressCopies(stack: NetworkStack, linkIndex: number, family: Family): AddressCopy[] {
   const header = new Writer().u8(familyNumber(family)).u8(0).u8(0).u8(0).u32(linkIndex);
   const found: AddressCopy[] = [];
-  for (const message of stack.route.dump("list addresses", GET_ADDRESS, messageBody(header, new Attributes()))) {
+  for (const message of stack.route.dump("list addresses", RTM_GETADDR, messageBody(header, new Attributes()))) {
     const address = decodeAddress(message);
     if (address === undefined || address.linkIndex !== linkIndex || address.prefix.family !== family) continue;
     found.push(new AddressCopy(address, message.body));

@@ -6,22 +6,18 @@ import { Prefix } from "../ip/prefix.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
 import { AF_UNSPEC, familyNumber } from "./family.ts";
+import {
+  IFA_F_DADFAILED,
+  IFA_F_DEPRECATED,
+  IFA_F_NODAD,
+  IFA_F_PERMANENT,
+  IFA_F_SECONDARY,
+  IFA_F_TENTATIVE,
+} from "./headers/if-addr.ts";
+import { RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from "./headers/rtnetlink.ts";
 import type { Link } from "./link.ts";
 import { type Message, messageBody, messageFlag } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
-
-/** RTM_* */
-const ADD_ADDRESS = 20;
-const DELETE_ADDRESS = 21;
-const GET_ADDRESS = 22;
-
-/** IFA_F_* */
-const SECONDARY = 0x01;
-const NO_DAD = 0x02;
-const DAD_FAILED = 0x08;
-const DEPRECATED = 0x20;
-const TENTATIVE = 0x40;
-const PERMANENT = 0x80;
 
 const IFADDRMSG_BYTES = 8;
 
@@ -74,7 +70,7 @@ export function listAddressesOf(stack: NetworkStack, linkIndex: number): LinkAdd
 
 function dumpAddresses(stack: NetworkStack, body: Uint8Array): Message[] {
   try {
-    return stack.route.dump("list addresses", GET_ADDRESS, body);
+    return stack.route.dump("list addresses", RTM_GETADDR, body);
   } catch (error) {
     if (error instanceof KernelError && error.errno === "ENODEV") return [];
     throw error;
@@ -94,7 +90,7 @@ export interface AddressOptions {
 export function addAddress(stack: NetworkStack, link: Link, prefix: Prefix, options: AddressOptions = {}): void {
   const operation = `add address ${prefix.toString()} to ${link.name}`;
   const flags = messageFlag.create | messageFlag.exclusive;
-  stack.route.request(operation, ADD_ADDRESS, flags, encodeAddress(link.index, prefix, options));
+  stack.route.request(operation, RTM_NEWADDR, flags, encodeAddress(link.index, prefix, options));
 }
 
 /** The message of `addAddress`. */
@@ -104,7 +100,7 @@ export function encodeAddress(linkIndex: number, prefix: Prefix, options: Addres
     .set(addressAttributes.local, prefix.address)
     .set(addressAttributes.address, options.peer ?? prefix.address)
     .set(addressAttributes.broadcast, defaultBroadcast(prefix))
-    .set(addressAttributes.flags, noDad ? NO_DAD : undefined);
+    .set(addressAttributes.flags, noDad ? IFA_F_NODAD : undefined);
   const header = addressHeader(familyNumber(prefix.family), prefix.length, options.scope ?? 0, linkIndex);
   return messageBody(header, content);
 }
@@ -119,7 +115,7 @@ export function deleteAddress(stack: NetworkStack, link: Link, prefix: Prefix): 
   const content = new Attributes().set(addressAttributes.local, prefix.address);
   const body = messageBody(addressHeader(familyNumber(prefix.family), prefix.length, 0, link.index), content);
   try {
-    stack.route.request(`delete address ${prefix.toString()} of ${link.name}`, DELETE_ADDRESS, 0, body);
+    stack.route.request(`delete address ${prefix.toString()} of ${link.name}`, RTM_DELADDR, 0, body);
     return true;
   } catch (error) {
     if (error instanceof KernelError && (error.errno === "EADDRNOTAVAIL" || error.errno === "ENODEV")) return false;
@@ -134,7 +130,7 @@ function addressHeader(family: number, length: number, scope: number, linkIndex:
 
 /** `undefined` for other messages, and for addresses that are not IP's. @throws DecodeError; RangeError */
 export function decodeAddress(message: Message): LinkAddress | undefined {
-  if (message.type !== ADD_ADDRESS) return undefined;
+  if (message.type !== RTM_NEWADDR) return undefined;
   const view = new DataView(message.body.buffer, message.body.byteOffset, message.body.length);
   const found = Attributes.decode(message.body.subarray(IFADDRMSG_BYTES), "address");
   const given = found.get(addressAttributes.address);
@@ -148,10 +144,10 @@ export function decodeAddress(message: Message): LinkAddress | undefined {
     broadcast: found.get(addressAttributes.broadcast),
     scope: view.getUint8(3),
     flags,
-    tentative: (flags & TENTATIVE) !== 0,
-    dadFailed: (flags & DAD_FAILED) !== 0,
-    permanent: (flags & PERMANENT) !== 0,
-    deprecated: (flags & DEPRECATED) !== 0,
-    secondary: (flags & SECONDARY) !== 0,
+    tentative: (flags & IFA_F_TENTATIVE) !== 0,
+    dadFailed: (flags & IFA_F_DADFAILED) !== 0,
+    permanent: (flags & IFA_F_PERMANENT) !== 0,
+    deprecated: (flags & IFA_F_DEPRECATED) !== 0,
+    secondary: (flags & IFA_F_SECONDARY) !== 0,
   };
 }

@@ -1,7 +1,8 @@
 /** What a bridge does with one of its ports. Source: linux/if_link.h (IFLA_BRPORT_*), rtnetlink's messages of AF_BRIDGE. */
 import { Attributes } from "./attributes.ts";
 import { AF_BRIDGE } from "./family.ts";
-import { findLinkByIndex, type Link, linkHeader, linkMessage } from "./link.ts";
+import { RTM_SETLINK } from "./headers/rtnetlink.ts";
+import { findLinkByIndex, type Link, linkHeader } from "./link.ts";
 import { bridgePortAttributes, linkAttributes } from "./link-attributes.ts";
 import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
@@ -22,7 +23,7 @@ export interface BridgePort {
 
 /** Changes a port; idempotent. @throws KernelError */
 export function setBridgePort(stack: NetworkStack, port: Link, change: BridgePortChange): void {
-  stack.route.request(`change bridge port ${port.name}`, linkMessage.set, 0, encodeBridgePort(port.index, change));
+  stack.route.request(`change bridge port ${port.name}`, RTM_SETLINK, 0, encodeBridgePort(port.index, change));
 }
 
 /** The message of `setBridgePort`. */

@@ -4,7 +4,14 @@ import type { Path } from "../codec/path.ts";
 import { Writer } from "../codec/writer.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
 import { AF_BRIDGE } from "./family.ts";
-import { type Link, linkContent, linkHeader, linkIndexOf, linkMessage } from "./link.ts";
+import {
+  RTEXT_FILTER_BRVLAN_COMPRESSED,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+} from "./headers/rtnetlink.ts";
+import { type Link, linkContent, linkHeader, linkIndexOf } from "./link.ts";
 import { linkAttributes } from "./link-attributes.ts";
 import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
@@ -15,8 +22,6 @@ const RANGE_BEGIN = 0x8;
 const RANGE_END = 0x10;
 /** BRIDGE_FLAGS_SELF: the link itself, not as a port of its master. */
 const SELF = 2;
-/** RTEXT_FILTER_BRVLAN_COMPRESSED: runs of VLANs as their ends. */
-const COMPRESSED = 4;
 
 export interface BridgeVlan {
   /** 1 to 4094. */
@@ -50,9 +55,12 @@ const bridgeOptionAttributes = attributes({
 
 /** The link's VLANs, ascending; none where it is in no bridge or the kernel lacks VLAN filtering. @throws KernelError */
 export function listVlans(stack: NetworkStack, link: Link): BridgeVlan[] {
-  const body = messageBody(linkHeader(0, AF_BRIDGE), new Attributes().set(linkAttributes.extensionMask, COMPRESSED));
-  for (const message of stack.route.dump(`list VLANs of ${link.name}`, linkMessage.get, body)) {
-    if (message.type === linkMessage.add && linkIndexOf(message.body) === link.index) return decodeVlans(message.body);
+  const body = messageBody(
+    linkHeader(0, AF_BRIDGE),
+    new Attributes().set(linkAttributes.extensionMask, RTEXT_FILTER_BRVLAN_COMPRESSED),
+  );
+  for (const message of stack.route.dump(`list VLANs of ${link.name}`, RTM_GETLINK, body)) {
+    if (message.type === RTM_NEWLINK && linkIndexOf(message.body) === link.index) return decodeVlans(message.body);
   }
   return [];
 }
@@ -78,13 +86,13 @@ export function decodeVlans(body: Uint8Array): BridgeVlan[] {
 /** Adds VLANs to a port, or to a bridge; those it has take the new flags. @throws KernelError */
 export function addVlans(stack: NetworkStack, link: Link, vlans: readonly BridgeVlan[]): void {
   if (vlans.length === 0) return;
-  stack.route.request(`add VLANs to ${link.name}`, linkMessage.set, 0, encodeVlans(link, vlans));
+  stack.route.request(`add VLANs to ${link.name}`, RTM_SETLINK, 0, encodeVlans(link, vlans));
 }
 
 /** Takes VLANs from a port, or from a bridge; absence is success. @throws KernelError */
 export function deleteVlans(stack: NetworkStack, link: Link, vlans: readonly BridgeVlan[]): void {
   if (vlans.length === 0) return;
-  stack.route.request(`delete VLANs of ${link.name}`, linkMessage.delete, 0, encodeVlans(link, vlans));
+  stack.route.request(`delete VLANs of ${link.name}`, RTM_DELLINK, 0, encodeVlans(link, vlans));
 }
 
 /** The message of both; neighbouring VLANs with the same flags as one range, which may not hold the port's own. */

@@ -2,12 +2,12 @@
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import { Attributes } from "./attributes.ts";
 import { AF_UNSPEC } from "./family.ts";
-import { type Link, linkHeader, linkMessage } from "./link.ts";
+import { IFF_UP } from "./headers/if.ts";
+import { RTM_NEWLINK } from "./headers/rtnetlink.ts";
+import { type Link, linkHeader } from "./link.ts";
 import { bridgeAttributes, linkAttributes, linkInfoAttributes, vethAttributes } from "./link-attributes.ts";
 import { messageBody, messageFlag } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
-
-const FLAG_UP = 0x1;
 
 /** What a new link is to be; what is left out, `undefined`, or an MTU of 0 is the kernel's choice. */
 export interface LinkSpec {
@@ -32,7 +32,7 @@ export interface LinkSpec {
 /** Creates a link. @throws KernelError; EEXIST when the name is taken */
 export function createLink(stack: NetworkStack, spec: LinkSpec): void {
   const flags = messageFlag.create | messageFlag.exclusive;
-  stack.route.request(`create ${spec.kind} ${spec.name}`, linkMessage.add, flags, encodeLink(spec));
+  stack.route.request(`create ${spec.kind} ${spec.name}`, RTM_NEWLINK, flags, encodeLink(spec));
 }
 
 /** The message of `createLink`. */
@@ -47,7 +47,7 @@ export function encodeLink(spec: LinkSpec): Uint8Array {
     .set(linkAttributes.namespaceDescriptor, spec.namespace?.descriptor)
     .set(linkAttributes.info, info);
   const up = spec.up ?? false;
-  return messageBody(linkHeader(spec.index ?? 0, AF_UNSPEC, up ? FLAG_UP : 0, up ? FLAG_UP : 0), content);
+  return messageBody(linkHeader(spec.index ?? 0, AF_UNSPEC, up ? IFF_UP : 0, up ? IFF_UP : 0), content);
 }
 
 export interface VethSpec {
@@ -109,7 +109,7 @@ export function changeBridge(stack: NetworkStack, bridge: Link, options: BridgeO
     .set(linkInfoAttributes.kind, "bridge")
     .set(linkInfoAttributes.data, bridgeData(options));
   const body = messageBody(linkHeader(bridge.index), new Attributes().set(linkAttributes.info, info));
-  stack.route.request(`change bridge ${bridge.name}`, linkMessage.add, 0, body);
+  stack.route.request(`change bridge ${bridge.name}`, RTM_NEWLINK, 0, body);
 }
 
 function bridgeData(options: BridgeOptions): Attributes {

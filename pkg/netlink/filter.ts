@@ -6,15 +6,11 @@ import { cstring, raw, u32 } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes, attribute, attributes, nested } from "./attributes.ts";
+import { RTM_DELTFILTER, RTM_GETTFILTER, RTM_NEWTFILTER } from "./headers/rtnetlink.ts";
 import type { Link } from "./link.ts";
 import { messageBody, messageFlag } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 import { decodeTraffic, type TrafficObject, trafficAttributes, trafficHeader } from "./traffic.ts";
-
-/** RTM_* */
-const ADD_FILTER = 44;
-const DELETE_FILTER = 45;
-const GET_FILTER = 46;
 
 /** TC_U32_TERMINAL: a match is an answer. */
 const TERMINAL = 1;
@@ -22,9 +18,6 @@ const SELECTOR_BYTES = 16;
 /** TC_ACT_STOLEN, TCA_EGRESS_REDIR */
 const STOLEN = 4;
 const REDIRECT = 1;
-
-/** linux/if_ether.h, ETH_P_* */
-export const etherType = { all: 0x0003, ip4: 0x0800, ip6: 0x86dd } as const;
 
 /** TCA_U32_* */
 const u32Attributes = attributes({
@@ -50,7 +43,7 @@ export interface FilterSpec {
   readonly parent: number;
   /** 1 and up: lower is asked first. One priority serves one protocol only. */
   readonly priority: number;
-  /** etherType.* */
+  /** ETH_P_* */
   readonly protocol: number;
   /** All of these must match; none is every packet. */
   readonly keys: readonly FilterKey[];
@@ -75,7 +68,7 @@ export interface Filter {
 /** Adds a filter. @throws KernelError; EEXIST when its priority serves another protocol, ENOENT when the kernel lacks u32 or mirred */
 export function addFilter(stack: NetworkStack, link: Link, filter: FilterSpec): void {
   const flags = messageFlag.create | messageFlag.exclusive;
-  stack.route.request(`add filter to ${link.name}`, ADD_FILTER, flags, encodeFilter(link.index, filter));
+  stack.route.request(`add filter to ${link.name}`, RTM_NEWTFILTER, flags, encodeFilter(link.index, filter));
 }
 
 /** The message of `addFilter`. */
@@ -125,8 +118,8 @@ export function listFilters(stack: NetworkStack, link: Link, parent: number): Fi
 function dumpFilters(stack: NetworkStack, link: Link, body: Uint8Array): TrafficObject[] {
   const found: TrafficObject[] = [];
   try {
-    for (const message of stack.route.dump(`list filters of ${link.name}`, GET_FILTER, body)) {
-      if (message.type === ADD_FILTER) found.push(decodeTraffic(message.body));
+    for (const message of stack.route.dump(`list filters of ${link.name}`, RTM_GETTFILTER, body)) {
+      if (message.type === RTM_NEWTFILTER) found.push(decodeTraffic(message.body));
     }
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
@@ -182,7 +175,7 @@ export function removeFilter(stack: NetworkStack, link: Link, parent: number, fi
   const info = filter.priority * 0x10000 + swapped(filter.protocol);
   const body = messageBody(trafficHeader(link.index, alone ? filter.handle : 0, parent, info), new Attributes());
   try {
-    stack.route.request(`remove a filter of ${link.name}`, DELETE_FILTER, 0, body);
+    stack.route.request(`remove a filter of ${link.name}`, RTM_DELTFILTER, 0, body);
   } catch (error) {
     if (!(error instanceof KernelError) || error.errno !== "ENOENT") throw error;
   }
@@ -191,5 +184,5 @@ export function removeFilter(stack: NetworkStack, link: Link, parent: number, fi
 /** Removes all filters of a queue; none is success. @throws KernelError */
 export function removeFilters(stack: NetworkStack, link: Link, parent: number): void {
   const body = messageBody(trafficHeader(link.index, 0, parent), new Attributes());
-  stack.route.request(`remove filters of ${link.name}`, DELETE_FILTER, 0, body);
+  stack.route.request(`remove filters of ${link.name}`, RTM_DELTFILTER, 0, body);
 }

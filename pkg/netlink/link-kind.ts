@@ -1,7 +1,8 @@
 /** Kinds of links that the kernel can make. Source: rtnl_newlink of linux net/core/rtnetlink.c. */
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
-import { linkHeader, linkMessage } from "./link.ts";
+import { RTM_NEWLINK } from "./headers/rtnetlink.ts";
+import { linkHeader } from "./link.ts";
 import { linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
 import { messageBody, messageFlag } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
@@ -20,7 +21,7 @@ export function isKnownKind(stack: NetworkStack, kind: string): boolean {
   info.set(linkInfoAttributes.data, new Attributes().put(1, new Uint8Array(1)));
   const content = new Attributes().set(linkAttributes.name, NOBODY).set(linkAttributes.info, info);
   try {
-    stack.route.request(`ask for links of kind ${kind}`, linkMessage.add, 0, messageBody(linkHeader(0), content));
+    stack.route.request(`ask for links of kind ${kind}`, RTM_NEWLINK, 0, messageBody(linkHeader(0), content));
     return true;
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
@@ -39,7 +40,7 @@ function isKnownWithoutData(stack: NetworkStack, kind: string): boolean {
     .set(linkAttributes.info, new Attributes().set(linkInfoAttributes.kind, kind));
   const flags = messageFlag.create | messageFlag.exclusive;
   try {
-    stack.route.request(`ask for links of kind ${kind}`, linkMessage.add, flags, messageBody(linkHeader(0), content));
+    stack.route.request(`ask for links of kind ${kind}`, RTM_NEWLINK, flags, messageBody(linkHeader(0), content));
     return true;
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;

@@ -7,23 +7,13 @@ import { KernelError } from "../linux/errno.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import { Attributes } from "./attributes.ts";
 import { AF_UNSPEC } from "./family.ts";
+import { ALTIFNAMSIZ, IFF_ALLMULTI, IFF_PROMISC, IFF_UP, IFNAMSIZ } from "./headers/if.ts";
+import { RTEXT_FILTER_SKIP_STATS, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK } from "./headers/rtnetlink.ts";
 import { familyAttributes, inet6Attributes, linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
 import { type Message, messageBody, messageFlag } from "./message.ts";
 import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
 
-/** linux/rtnetlink.h, RTM_* */
-export const linkMessage = { add: 16, delete: 17, get: 18, set: 19 } as const;
-
-/** linux/if.h, IFF_* */
-const FLAG_UP = 0x1;
-const FLAG_PROMISCUOUS = 0x100;
-const FLAG_ALL_MULTICAST = 0x200;
-/** RTEXT_FILTER_SKIP_STATS: counters are most of an answer, and nobody here reads them. */
-const WITHOUT_COUNTERS = 8;
-/** IFNAMSIZ and ALTIFNAMSIZ, each without the terminating NUL */
-const NAME_BYTES = 15;
-const ALTERNATIVE_NAME_BYTES = 127;
 const IFINFOMSG_BYTES = 16;
 
 /** RFC 2863 states. */
@@ -79,8 +69,8 @@ export interface Link {
 /** The link of that name, or alternative name; `undefined` when there is none. @throws KernelError */
 export function findLink(stack: NetworkStack, name: string): Link | undefined {
   const length = new TextEncoder().encode(name).length;
-  if (length === 0 || length > ALTERNATIVE_NAME_BYTES) return undefined;
-  const wanted = new Attributes().set(length > NAME_BYTES ? linkAttributes.alternativeName : linkAttributes.name, name);
+  if (length === 0 || length >= ALTIFNAMSIZ) return undefined;
+  const wanted = new Attributes().set(length >= IFNAMSIZ ? linkAttributes.alternativeName : linkAttributes.name, name);
   return getLink(stack, `find link ${name}`, 0, wanted);
 }
 
@@ -90,9 +80,9 @@ export function findLinkByIndex(stack: NetworkStack, index: number): Link | unde
 }
 
 function getLink(stack: NetworkStack, operation: string, index: number, wanted: Attributes): Link | undefined {
-  const body = messageBody(linkHeader(index), wanted.set(linkAttributes.extensionMask, WITHOUT_COUNTERS));
+  const body = messageBody(linkHeader(index), wanted.set(linkAttributes.extensionMask, RTEXT_FILTER_SKIP_STATS));
   try {
-    const answer = stack.route.request(operation, linkMessage.get, 0, body).at(0);
+    const answer = stack.route.request(operation, RTM_GETLINK, 0, body).at(0);
     return answer === undefined ? undefined : decodeLink(answer.body);
   } catch (error) {
     if (error instanceof KernelError && error.errno === "ENODEV") return undefined;
@@ -109,11 +99,11 @@ export interface LinkFilter {
 export function listLinks(stack: NetworkStack, filter: LinkFilter = {}): Link[] {
   const { kind, masterIndex } = filter;
   const wanted = new Attributes()
-    .set(linkAttributes.extensionMask, WITHOUT_COUNTERS)
+    .set(linkAttributes.extensionMask, RTEXT_FILTER_SKIP_STATS)
     .set(linkAttributes.master, masterIndex);
   if (kind !== undefined) wanted.set(linkAttributes.info, new Attributes().set(linkInfoAttributes.kind, kind));
   const links: Link[] = [];
-  for (const message of stack.route.dump("list links", linkMessage.get, messageBody(linkHeader(0), wanted))) {
+  for (const message of stack.route.dump("list links", RTM_GETLINK, messageBody(linkHeader(0), wanted))) {
     const link = decodeLinkMessage(message);
     // The kernel filters only by what it knows: a kind whose module is not loaded filters nothing.
     if (link === undefined || (kind !== undefined && link.kind !== kind)) continue;
@@ -154,7 +144,7 @@ export function changeLink(stack: NetworkStack, link: Link, change: LinkChange):
 /** The same as part of a batch. */
 export function linkChange(link: Link, change: LinkChange): BatchMessage {
   const body = encodeChange(link.index, change);
-  return { operation: `change link ${link.name}`, type: linkMessage.add, flags: messageFlag.ack, body };
+  return { operation: `change link ${link.name}`, type: RTM_NEWLINK, flags: messageFlag.ack, body };
 }
 
 /** The message of `changeLink`. */
@@ -168,9 +158,9 @@ export function encodeChange(index: number, change: LinkChange): Uint8Array {
     .set(linkAttributes.txQueueLength, change.txQueueLength)
     .set(linkAttributes.group, change.group)
     .set(linkAttributes.namespaceDescriptor, change.namespace?.descriptor);
-  const up = flagChange(FLAG_UP, change.up);
-  const promiscuous = flagChange(FLAG_PROMISCUOUS, change.promiscuous);
-  const allMulticast = flagChange(FLAG_ALL_MULTICAST, change.allMulticast);
+  const up = flagChange(IFF_UP, change.up);
+  const promiscuous = flagChange(IFF_PROMISC, change.promiscuous);
+  const allMulticast = flagChange(IFF_ALLMULTI, change.allMulticast);
   const flags = up.flags | promiscuous.flags | allMulticast.flags;
   return messageBody(linkHeader(index, AF_UNSPEC, flags, up.mask | promiscuous.mask | allMulticast.mask), content);
 }
@@ -195,7 +185,7 @@ export function generateNoAddresses(stack: NetworkStack, link: Link): void {
   );
   try {
     const body = messageBody(linkHeader(link.index), content);
-    stack.route.request(`switch off automatic addresses of ${link.name}`, linkMessage.set, 0, body);
+    stack.route.request(`switch off automatic addresses of ${link.name}`, RTM_SETLINK, 0, body);
   } catch (error) {
     if (!(error instanceof KernelError) || error.errno !== "EAFNOSUPPORT") throw error;
   }
@@ -206,7 +196,7 @@ export function deleteLink(stack: NetworkStack, link: Link): boolean {
   try {
     stack.route.request(
       `delete link ${link.name}`,
-      linkMessage.delete,
+      RTM_DELLINK,
       0,
       messageBody(linkHeader(link.index), new Attributes()),
     );
@@ -224,7 +214,7 @@ export function linkHeader(index: number, family: number = AF_UNSPEC, flags = 0,
 
 /** The link that a message describes; `undefined` for other messages. @throws DecodeError */
 export function decodeLinkMessage(message: Message): Link | undefined {
-  return message.type === linkMessage.add ? decodeLink(message.body) : undefined;
+  return message.type === RTM_NEWLINK ? decodeLink(message.body) : undefined;
 }
 
 /** The index that a message about a link names, whatever it says of it. @throws RangeError */
@@ -249,9 +239,9 @@ export function decodeLink(body: Uint8Array): Link {
     permanentMac: found.get(linkAttributes.permanentMac) ?? "",
     mtu: found.get(linkAttributes.mtu) ?? 0,
     flags,
-    up: (flags & FLAG_UP) !== 0,
-    promiscuous: (flags & FLAG_PROMISCUOUS) !== 0,
-    allMulticast: (flags & FLAG_ALL_MULTICAST) !== 0,
+    up: (flags & IFF_UP) !== 0,
+    promiscuous: (flags & IFF_PROMISC) !== 0,
+    allMulticast: (flags & IFF_ALLMULTI) !== 0,
     operationalState: operationalStates.at(found.get(linkAttributes.operationalState) ?? 0) ?? "unknown",
     kind: info?.get(linkInfoAttributes.kind) ?? "",
     masterIndex: found.get(linkAttributes.master) ?? 0,

@@ -4,11 +4,11 @@ import { Writer } from "../codec/writer.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
 import { AF_UNSPEC } from "./family.ts";
+import { RTM_GETNSID } from "./headers/rtnetlink.ts";
 import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** RTM_GETNSID */
-const GET_ID = 90;
 const NONE = -1;
 
 /** NETNSA_* */
@@ -23,7 +23,7 @@ export function namespaceId(stack: NetworkStack, of: NetworkNamespace): number |
     new Writer().u8(AF_UNSPEC),
     new Attributes().set(namespaceAttributes.descriptor, of.descriptor),
   );
-  const answer = stack.route.request(`ask for the id of ${of.path}`, GET_ID, 0, body).at(0);
+  const answer = stack.route.request(`ask for the id of ${of.path}`, RTM_GETNSID, 0, body).at(0);
   const id =
     answer === undefined
       ? undefined

@@ -5,14 +5,10 @@ import type { Address } from "../ip/address.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
 import { AF_UNSPEC, familyNumber, familyOf } from "./family.ts";
+import { RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH } from "./headers/rtnetlink.ts";
 import type { Link } from "./link.ts";
 import { type Message, messageBody, messageFlag } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
-
-/** RTM_* */
-const ADD_NEIGHBOUR = 28;
-const DELETE_NEIGHBOUR = 29;
-const GET_NEIGHBOUR = 30;
 
 /** NUD_* */
 export const neighbourState = {
@@ -48,7 +44,7 @@ export interface Neighbour {
 export function listNeighbours(stack: NetworkStack, link: Link): Neighbour[] {
   const body = messageBody(header(AF_UNSPEC, 0, 0), new Attributes().set(neighbourAttributes.linkIndex, link.index));
   const found: Neighbour[] = [];
-  for (const message of stack.route.dump(`list neighbours of ${link.name}`, GET_NEIGHBOUR, body)) {
+  for (const message of stack.route.dump(`list neighbours of ${link.name}`, RTM_GETNEIGH, body)) {
     const each = decodeNeighbour(message);
     if (each !== undefined && each.linkIndex === link.index) found.push(each);
   }
@@ -62,7 +58,7 @@ export function setNeighbour(stack: NetworkStack, link: Link, address: Address, 
     .set(neighbourAttributes.mac, hardwareAddress);
   const body = messageBody(header(familyNumber(address.family), link.index, neighbourState.permanent), content);
   const flags = messageFlag.create | messageFlag.replace;
-  stack.route.request(`set neighbour ${address.toString()} of ${link.name}`, ADD_NEIGHBOUR, flags, body);
+  stack.route.request(`set neighbour ${address.toString()} of ${link.name}`, RTM_NEWNEIGH, flags, body);
 }
 
 /** Forgets a neighbour; whether it was known. @throws KernelError */
@@ -70,7 +66,7 @@ export function deleteNeighbour(stack: NetworkStack, link: Link, address: Addres
   const content = new Attributes().set(neighbourAttributes.address, address);
   const body = messageBody(header(familyNumber(address.family), link.index, 0), content);
   try {
-    stack.route.request(`delete neighbour ${address.toString()} of ${link.name}`, DELETE_NEIGHBOUR, 0, body);
+    stack.route.request(`delete neighbour ${address.toString()} of ${link.name}`, RTM_DELNEIGH, 0, body);
     return true;
   } catch (error) {
     if (error instanceof KernelError && (error.errno === "ENOENT" || error.errno === "ENODEV")) return false;
@@ -86,7 +82,7 @@ function header(family: number, linkIndex: number, state: number): Writer {
 /** `undefined` for other messages and families. @throws DecodeError; RangeError */
 export function decodeNeighbour(message: Message): Neighbour | undefined {
   const { type, body } = message;
-  if (type !== ADD_NEIGHBOUR) return undefined;
+  if (type !== RTM_NEWNEIGH) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   if (familyOf(view.getUint8(0)) === undefined) return undefined;
   const found = Attributes.decode(body.subarray(NDMSG_BYTES), "neighbour");

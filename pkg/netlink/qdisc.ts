@@ -4,17 +4,11 @@
  */
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
+import { RTM_DELQDISC, RTM_GETQDISC, RTM_GETTCLASS, RTM_NEWQDISC, RTM_NEWTCLASS } from "./headers/rtnetlink.ts";
 import type { Link } from "./link.ts";
 import { messageBody, messageFlag } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 import { decodeTraffic, type TrafficObject, trafficAttributes, trafficHeader, trafficParent } from "./traffic.ts";
-
-/** RTM_* */
-const ADD_QDISC = 36;
-const DELETE_QDISC = 37;
-const GET_QDISC = 38;
-const ADD_CLASS = 40;
-const GET_CLASS = 42;
 
 /** NLM_F_ECHO: older kernels answer a question about a queue as they notify of one, which the asker must ask for. */
 const ECHO = 0x8;
@@ -36,7 +30,7 @@ export interface QdiscSpec {
 export function findQdisc(stack: NetworkStack, link: Link, parent: number): TrafficObject | undefined {
   const body = messageBody(trafficHeader(link.index, 0, parent), new Attributes());
   try {
-    const answer = stack.route.request(`find the queue of ${link.name}`, GET_QDISC, ECHO, body).at(0);
+    const answer = stack.route.request(`find the queue of ${link.name}`, RTM_GETQDISC, ECHO, body).at(0);
     if (answer === undefined) return undefined;
     const found = decodeTraffic(answer.body);
     return found.handle === 0 ? undefined : found;
@@ -54,7 +48,7 @@ export function findQdisc(stack: NetworkStack, link: Link, parent: number): Traf
  */
 export function setQdisc(stack: NetworkStack, link: Link, spec: QdiscSpec): void {
   const flags = messageFlag.create | messageFlag.replace;
-  stack.route.request(`set queue ${spec.kind} of ${link.name}`, ADD_QDISC, flags, encodeQdisc(link.index, spec));
+  stack.route.request(`set queue ${spec.kind} of ${link.name}`, RTM_NEWQDISC, flags, encodeQdisc(link.index, spec));
 }
 
 /** The message of `setQdisc` and `setClass`. */
@@ -67,7 +61,7 @@ export function encodeQdisc(linkIndex: number, spec: QdiscSpec): Uint8Array {
 export function removeQdisc(stack: NetworkStack, link: Link, parent: number): boolean {
   const body = messageBody(trafficHeader(link.index, 0, parent), new Attributes());
   try {
-    stack.route.request(`remove the queue of ${link.name}`, DELETE_QDISC, 0, body);
+    stack.route.request(`remove the queue of ${link.name}`, RTM_DELQDISC, 0, body);
     return true;
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
@@ -79,14 +73,14 @@ export function removeQdisc(stack: NetworkStack, link: Link, parent: number): bo
 /** Makes a class of a queue, or changes one. @throws KernelError */
 export function setClass(stack: NetworkStack, link: Link, spec: QdiscSpec): void {
   const operation = `set class of ${spec.kind} of ${link.name}`;
-  stack.route.request(operation, ADD_CLASS, messageFlag.create, encodeQdisc(link.index, spec));
+  stack.route.request(operation, RTM_NEWTCLASS, messageFlag.create, encodeQdisc(link.index, spec));
 }
 
 /** The class with that handle. @throws KernelError */
 export function findClass(stack: NetworkStack, link: Link, handle: number): TrafficObject | undefined {
   const body = messageBody(trafficHeader(link.index, 0, 0), new Attributes());
-  for (const message of stack.route.dump(`list classes of ${link.name}`, GET_CLASS, body)) {
-    if (message.type !== ADD_CLASS) continue;
+  for (const message of stack.route.dump(`list classes of ${link.name}`, RTM_GETTCLASS, body)) {
+    if (message.type !== RTM_NEWTCLASS) continue;
     const found = decodeTraffic(message.body);
     if (found.linkIndex === link.index && found.handle === handle) return found;
   }
@@ -102,7 +96,7 @@ export function isKnownQdisc(stack: NetworkStack, kind: string): boolean {
   const body = messageBody(trafficHeader(LOOPBACK_INDEX, 0, trafficParent.root), content);
   const flags = messageFlag.create | messageFlag.exclusive;
   try {
-    stack.route.request(`ask for queues of kind ${kind}`, ADD_QDISC, flags, body);
+    stack.route.request(`ask for queues of kind ${kind}`, RTM_NEWQDISC, flags, body);
     return true;
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;

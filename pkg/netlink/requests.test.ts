@@ -10,7 +10,8 @@ import { Attributes } from "./attributes.ts";
 import { encodeBridgePort } from "./bridge-port.ts";
 import { encodeVlans } from "./bridge-vlan.ts";
 import { encodeLink, vethData } from "./create-link.ts";
-import { encodeFilter, etherType } from "./filter.ts";
+import { encodeFilter } from "./filter.ts";
+import { ETH_P_ALL, ETH_P_IPV6 } from "./headers/if-ether.ts";
 import { encodeChange, type Link } from "./link.ts";
 import { bridgeAttributes, macvlanAttributes, macvlanMode, vlanAttributes } from "./link-attributes.ts";
 import { encodeQdisc } from "./qdisc.ts";
@@ -256,7 +257,7 @@ const requests: readonly (readonly [wish: string, shape: Shape, ours: Uint8Array
     "tc filter add dev v0 parent ffff: protocol all prio 1 u32 match u32 0 0 flowid 1:1 action mirred egress redirect dev ifb0",
     filter,
     encodeFilter(3, {
-      ...{ parent: handle(0xffff), priority: 1, protocol: etherType.all, keys: [], classId: handle(1, 1) },
+      ...{ parent: handle(0xffff), priority: 1, protocol: ETH_P_ALL, keys: [], classId: handle(1, 1) },
       redirectTo: 4,
     }),
     "0000000003000000000000000000ffff00030100080001007533320068000200080001000100010038000700340001000b0001006d69727265640000240002802000020000000000000000000400000000000000000000000100000004000000240005000100010000000000000000000000000000000000000000000000000000000000",
@@ -265,7 +266,7 @@ const requests: readonly (readonly [wish: string, shape: Shape, ours: Uint8Array
     "tc filter add dev v1 parent 1: protocol ipv6 prio 2 u32 match ip6 dst 2001:db8:1::/36 flowid 1:1",
     filter,
     encodeFilter(2, {
-      ...{ parent: handle(1), priority: 2, protocol: etherType.ip6, classId: handle(1, 1), redirectTo: undefined },
+      ...{ parent: handle(1), priority: 2, protocol: ETH_P_IPV6, classId: handle(1, 1), redirectTo: undefined },
       keys: [
         { offset: 24, value: 0x20010db8, mask: 0xffffffff },
         { offset: 28, value: 0, mask: 0xf0000000 },

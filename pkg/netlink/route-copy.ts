@@ -7,15 +7,19 @@ import { toHex } from "../codec/hex.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
+import {
+  RTM_DELROUTE,
+  RTM_F_CLONED,
+  RTM_NEWROUTE,
+  RTMSG_BYTES,
+  RTNEXTHOP_BYTES,
+  RTNH_F_ONLINK,
+} from "./headers/rtnetlink.ts";
 import { messageBody, messageFlag } from "./message.ts";
 import { dumpedRoutes, matchesFilter, modeFlags, type RouteFilter, type RouteMode } from "./route.ts";
 import { decodeRoute, type Route } from "./route-message.ts";
 import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
-
-/** RTM_* */
-const ADD_ROUTE = 24;
-const DELETE_ROUTE = 25;
 
 /** RTA_* */
 const LINK_INDEX = 4;
@@ -32,14 +36,8 @@ const NEXTHOP_ID = 30;
 /** What belongs to one way of a route. */
 const OF_WAY: readonly number[] = [GATEWAY, REALM, VIA, ENCAPSULATION_TYPE, ENCAPSULATION];
 
-const RTMSG_BYTES = 12;
-const RTNEXTHOP_BYTES = 8;
 const ATTRIBUTE_BYTES = 4;
 const TYPE_MASK = 0x3fff;
-/** RTNH_F_ONLINK; the other flags tell states. */
-const ON_LINK = 4;
-/** RTM_F_CLONED: a cache's entry. */
-const CLONED = 0x200;
 /** struct rta_cacheinfo: rta_expires, in 1/100 s; 0 is never. */
 const EXPIRES_AT = 8;
 const TICKS_PER_SECOND = 100;
@@ -64,7 +62,7 @@ class Way {
   readonly parts: readonly Part[];
   constructor(linkIndex: number, flags: number, hops: number, parts: readonly Part[]) {
     this.linkIndex = linkIndex;
-    this.flags = flags & ON_LINK;
+    this.flags = flags & RTNH_F_ONLINK;
     this.hops = hops;
     this.parts = parts;
   }
@@ -150,7 +148,7 @@ export class RouteCopy {
 
   /** Of a kept message; `undefined` when it is about no route. @throws DecodeError; RangeError */
   static of(body: Uint8Array): RouteCopy | undefined {
-    const route = decodeRoute({ type: ADD_ROUTE, body });
+    const route = decodeRoute({ type: RTM_NEWROUTE, body });
     return route === undefined ? undefined : new RouteCopy(route, body);
   }
 
@@ -161,7 +159,7 @@ export class RouteCopy {
 
   /** Whether the kernel only remembers here what it found elsewhere. */
   get isCached(): boolean {
-    return (this.flags & CLONED) !== 0;
+    return (this.flags & RTM_F_CLONED) !== 0;
   }
 
   /** Whether its ways are those of a nexthop object (ip-nexthop(8)). */
@@ -244,7 +242,7 @@ function encodeWays(ways: readonly Way[]): Uint8Array {
 export function listRouteCopies(stack: NetworkStack, filter: RouteFilter = {}): RouteCopy[] {
   const found: RouteCopy[] = [];
   for (const message of dumpedRoutes(stack, filter)) {
-    const copy = message.type === ADD_ROUTE ? RouteCopy.of(message.body) : undefined;
+    const copy = message.type === RTM_NEWROUTE ? RouteCopy.of(message.body) : undefined;
     if (copy !== undefined && !copy.isCached && matchesFilter(copy.route, filter)) found.push(copy);
   }
   return found;
@@ -262,7 +260,7 @@ export function addRouteCopy(stack: NetworkStack, copy: RouteCopy, table: number
     if (!copy.isOfObject) throw error;
     // A nexthop object goes when its link goes down; the route is then written out.
     const body = copy.message(table, linkIndex, false);
-    stack.route.request(`add route ${copy.toString()}`, ADD_ROUTE, messageFlag.create | messageFlag.append, body);
+    stack.route.request(`add route ${copy.toString()}`, RTM_NEWROUTE, messageFlag.create | messageFlag.append, body);
     return true;
   }
 }
@@ -277,7 +275,7 @@ export function additionOf(
 ): BatchMessage {
   return {
     operation: `add route ${copy.toString()} to table ${table}`,
-    type: ADD_ROUTE,
+    type: RTM_NEWROUTE,
     flags: modeFlags(mode) | messageFlag.ack,
     body: copy.message(table, linkIndex, mayNameNexthop),
   };
@@ -299,7 +297,7 @@ export function deleteRouteCopy(stack: NetworkStack, copy: RouteCopy, table: num
 export function deletionOf(copy: RouteCopy, table: number, linkIndex: number): BatchMessage {
   return {
     operation: `delete route ${copy.toString()} from table ${table}`,
-    type: DELETE_ROUTE,
+    type: RTM_DELROUTE,
     flags: messageFlag.ack,
     body: copy.message(table, linkIndex),
   };

@@ -6,21 +6,17 @@ import { Address } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
 import { Attributes, attribute, attributes, nested } from "./attributes.ts";
 import { familyNumber, familyOf } from "./family.ts";
+import {
+  RT_TABLE_MAIN,
+  RT_TABLE_UNSPEC,
+  RTM_NEWROUTE,
+  RTMSG_BYTES,
+  RTN_UNICAST,
+  RTNEXTHOP_BYTES,
+  RTNH_F_ONLINK,
+  RTPROT_BOOT,
+} from "./headers/rtnetlink.ts";
 import { type Message, messageBody } from "./message.ts";
-
-const NEW_ROUTE = 24;
-const RTMSG_BYTES = 12;
-const RTNEXTHOP_BYTES = 8;
-/** RTNH_F_ONLINK: the gateway is taken to be on the link, whatever the addresses say. */
-const ON_LINK = 4;
-
-/** RT_TABLE_UNSPEC, RT_TABLE_MAIN */
-const TABLE_IN_ATTRIBUTE = 0;
-const MAIN_TABLE = 254;
-/** RTPROT_BOOT */
-const PROTOCOL_BOOT = 3;
-/** RTN_UNICAST */
-const TYPE_UNICAST = 1;
 
 /** struct rtvia: a gateway of the other family. */
 const via: Codec<Address> = {
@@ -127,7 +123,7 @@ export function routeHeader(header: RouteHeader): Writer {
 /** The message that adds or deletes a route; `scope` where the route gives none. */
 export function encodeRoute(route: RouteSpec, scope: number): Uint8Array {
   const { destination } = route;
-  const table = positive(route.table) ?? MAIN_TABLE;
+  const table = positive(route.table) ?? RT_TABLE_MAIN;
   const metrics = new Attributes()
     .set(metricAttributes.mtu, positive(route.mtu))
     .set(metricAttributes.advmss, positive(route.advmss));
@@ -144,11 +140,11 @@ export function encodeRoute(route: RouteSpec, scope: number): Uint8Array {
   const header = routeHeader({
     family: familyNumber(destination.family),
     length: destination.length,
-    table: table > 255 ? TABLE_IN_ATTRIBUTE : table,
-    protocol: route.protocol ?? PROTOCOL_BOOT,
+    table: table > 255 ? RT_TABLE_UNSPEC : table,
+    protocol: route.protocol ?? RTPROT_BOOT,
     scope: route.scope ?? scope,
-    type: route.type ?? TYPE_UNICAST,
-    flags: (route.onLink ?? false) ? ON_LINK : 0,
+    type: route.type ?? RTN_UNICAST,
+    flags: (route.onLink ?? false) ? RTNH_F_ONLINK : 0,
   });
   return messageBody(header, content);
 }
@@ -160,7 +156,7 @@ function positive(value: number | undefined): number | undefined {
 /** `undefined` for other messages and families. @throws DecodeError; RangeError */
 export function decodeRoute(message: Message): Route | undefined {
   const { type, body } = message;
-  if (type !== NEW_ROUTE) return undefined;
+  if (type !== RTM_NEWROUTE) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const family = familyOf(view.getUint8(0));
   const found = Attributes.decode(body.subarray(RTMSG_BYTES), "route");
@@ -180,7 +176,7 @@ export function decodeRoute(message: Message): Route | undefined {
     type: view.getUint8(7),
     mtu: metrics?.get(metricAttributes.mtu) ?? 0,
     advmss: metrics?.get(metricAttributes.advmss) ?? 0,
-    onLink: (flags & ON_LINK) !== 0,
+    onLink: (flags & RTNH_F_ONLINK) !== 0,
     nexthops: decodeNexthops(found.get(routeAttributes.multipath)),
   };
 }

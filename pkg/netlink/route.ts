@@ -3,22 +3,22 @@ import type { Address, Family } from "../ip/address.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
 import { familyNumber } from "./family.ts";
+import {
+  RT_SCOPE_NOWHERE,
+  RT_TABLE_MAIN,
+  RTM_DELROUTE,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+  RTN_BLACKHOLE,
+  RTN_PROHIBIT,
+  RTN_UNREACHABLE,
+} from "./headers/rtnetlink.ts";
 import { type Message, messageBody, messageFlag } from "./message.ts";
 import { decodeRoute, encodeRoute, type Route, type RouteSpec, routeAttributes, routeHeader } from "./route-message.ts";
 import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
 
 export type { Nexthop, Route, RouteSpec } from "./route-message.ts";
-
-/** RTM_* */
-const ADD_ROUTE = 24;
-const DELETE_ROUTE = 25;
-const GET_ROUTE = 26;
-
-/** RT_TABLE_MAIN */
-const MAIN_TABLE = 254;
-/** RT_SCOPE_NOWHERE: in a deletion, any scope. */
-const SCOPE_ANY = 255;
 
 /** Which routes; `undefined` means any. */
 export interface RouteFilter {
@@ -57,7 +57,7 @@ function dumpRoutes(stack: NetworkStack, family: Family, filter: RouteFilter): M
     .set(routeAttributes.linkIndex, filter.linkIndex);
   const body = messageBody(routeHeader({ family: familyNumber(family), length: 0 }), content);
   try {
-    return stack.route.dump("list routes", GET_ROUTE, body);
+    return stack.route.dump("list routes", RTM_GETROUTE, body);
   } catch (error) {
     // A table without routes does not exist, nor does a link that is gone; without IPv6 there is nothing to ask.
     if (error instanceof KernelError && (error.errno === "ENOENT" || error.errno === "ENODEV")) return [];
@@ -95,7 +95,7 @@ export function modeFlags(mode: RouteMode): number {
 
 /** Adds a route. @throws KernelError; EEXIST, ENETUNREACH when the gateway is on no link */
 export function addRoute(stack: NetworkStack, route: RouteSpec, mode: RouteMode): void {
-  stack.route.request(`add route ${routeText(route)}`, ADD_ROUTE, modeFlags(mode), encodeRoute(route, 0));
+  stack.route.request(`add route ${routeText(route)}`, RTM_NEWROUTE, modeFlags(mode), encodeRoute(route, 0));
 }
 
 /** Deletes the first route that matches all that is given; whether there was one. @throws KernelError */
@@ -112,8 +112,8 @@ export function deleteRoute(stack: NetworkStack, route: RouteSpec): boolean {
 
 /** The same as part of a batch. */
 export function routeDeletion(route: RouteSpec): BatchMessage {
-  const body = encodeRoute({ ...route, protocol: route.protocol ?? 0, type: route.type ?? 0 }, SCOPE_ANY);
-  return { operation: `delete route ${routeText(route)}`, type: DELETE_ROUTE, flags: messageFlag.ack, body };
+  const body = encodeRoute({ ...route, protocol: route.protocol ?? 0, type: route.type ?? 0 }, RT_SCOPE_NOWHERE);
+  return { operation: `delete route ${routeText(route)}`, type: RTM_DELROUTE, flags: messageFlag.ack, body };
 }
 
 function routeText(route: RouteSpec): string {
@@ -122,7 +122,7 @@ function routeText(route: RouteSpec): string {
 }
 
 /** RTN_UNREACHABLE, RTN_PROHIBIT, RTN_BLACKHOLE */
-const REFUSING_TYPES: readonly number[] = [6, 7, 8];
+const REFUSING_TYPES: readonly number[] = [RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT];
 const UNREACHABLE: readonly string[] = ["ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL"];
 
 /** The route that a packet to this address takes; `undefined` when none leads there. @throws KernelError */
@@ -130,7 +130,7 @@ export function lookupRoute(stack: NetworkStack, address: Address): Route | unde
   const header = routeHeader({ family: familyNumber(address.family), length: address.bits });
   const body = messageBody(header, new Attributes().set(routeAttributes.destination, address));
   try {
-    const answer = stack.route.request(`look up the route to ${address.toString()}`, GET_ROUTE, 0, body).at(0);
+    const answer = stack.route.request(`look up the route to ${address.toString()}`, RTM_GETROUTE, 0, body).at(0);
     const route = answer === undefined ? undefined : decodeRoute(answer);
     return route === undefined || REFUSING_TYPES.includes(route.type) ? undefined : route;
   } catch (error) {
@@ -141,6 +141,6 @@ export function lookupRoute(stack: NetworkStack, address: Address): Route | unde
 
 /** The routes to everywhere of a family, best first. @throws KernelError */
 export function defaultRoutes(stack: NetworkStack, family: Family): Route[] {
-  const found = listRoutes(stack, { family, table: MAIN_TABLE }).filter((route) => route.destination.isDefault);
+  const found = listRoutes(stack, { family, table: RT_TABLE_MAIN }).filter((route) => route.destination.isDefault);
   return found.toSorted((a, b) => a.priority - b.priority);
 }

@@ -6,20 +6,15 @@ import { Prefix } from "../ip/prefix.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
 import { AF_UNSPEC, familyNumber, familyOf } from "./family.ts";
+import { RT_TABLE_UNSPEC, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE } from "./headers/rtnetlink.ts";
 import { type Message, messageBody, messageFlag } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
-
-/** RTM_* */
-const ADD_RULE = 32;
-const DELETE_RULE = 33;
-const GET_RULE = 34;
 
 /** FR_ACT_TO_TBL */
 const LOOK_UP_TABLE = 1;
 /** FIB_RULE_INVERT */
 const INVERTED = 2;
 /** RT_TABLE_UNSPEC */
-const TABLE_IN_ATTRIBUTE = 0;
 const HEADER_BYTES = 12;
 
 /** FRA_* */
@@ -82,7 +77,7 @@ export function listRules(stack: NetworkStack, family?: Family): Rule[] {
   const number = family === undefined ? AF_UNSPEC : familyNumber(family);
   const rules: Rule[] = [];
   const body = messageBody(new Writer().u8(number).u8(0).u16(0).u32(0).u32(0), new Attributes());
-  for (const message of stack.route.dump("list policy rules", GET_RULE, body)) {
+  for (const message of stack.route.dump("list policy rules", RTM_GETRULE, body)) {
     const rule = decodeRule(message);
     if (rule !== undefined && (family === undefined || rule.family === family)) rules.push(rule);
   }
@@ -92,13 +87,13 @@ export function listRules(stack: NetworkStack, family?: Family): Rule[] {
 /** Adds a rule. @throws KernelError; EEXIST when there is an equal one */
 export function addRule(stack: NetworkStack, rule: RuleSpec): void {
   const flags = messageFlag.create | messageFlag.exclusive;
-  stack.route.request(`add policy rule for table ${rule.table}`, ADD_RULE, flags, encodeRule(rule));
+  stack.route.request(`add policy rule for table ${rule.table}`, RTM_NEWRULE, flags, encodeRule(rule));
 }
 
 /** Deletes the first rule that has all that is given; whether there was one. @throws KernelError */
 export function deleteRule(stack: NetworkStack, rule: RuleSpec): boolean {
   try {
-    stack.route.request(`delete policy rule for table ${rule.table}`, DELETE_RULE, 0, encodeRule(rule));
+    stack.route.request(`delete policy rule for table ${rule.table}`, RTM_DELRULE, 0, encodeRule(rule));
     return true;
   } catch (error) {
     if (error instanceof KernelError && error.errno === "ENOENT") return false;
@@ -115,7 +110,7 @@ export function encodeRule(rule: RuleSpec): Uint8Array {
     .u8(source?.length ?? 0)
     .u8(0);
   header
-    .u8(table > 255 ? TABLE_IN_ATTRIBUTE : table)
+    .u8(table > 255 ? RT_TABLE_UNSPEC : table)
     .u8(0)
     .u8(0)
     .u8(LOOK_UP_TABLE)
@@ -136,7 +131,7 @@ export function encodeRule(rule: RuleSpec): Uint8Array {
 
 /** `undefined` for other messages and families. @throws DecodeError; RangeError */
 export function decodeRule(message: Message): Rule | undefined {
-  if (message.type !== ADD_RULE) return undefined;
+  if (message.type !== RTM_NEWRULE) return undefined;
   const view = new DataView(message.body.buffer, message.body.byteOffset, message.body.length);
   const family = familyOf(view.getUint8(0));
   if (family === undefined) return undefined;

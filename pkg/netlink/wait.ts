@@ -1,16 +1,16 @@
 /** Waiting for the kernel: by its notifications, with a deadline, never by sleeping. Source: rtnetlink(7), RTNLGRP_*. */
 import { clockMs } from "#system";
 import { type LinkAddress, listAddressesOf } from "./address.ts";
+import {
+  RTNLGRP_IPV4_IFADDR,
+  RTNLGRP_IPV4_ROUTE,
+  RTNLGRP_IPV6_IFADDR,
+  RTNLGRP_IPV6_ROUTE,
+  RTNLGRP_LINK,
+} from "./headers/rtnetlink.ts";
 import { findLinkByIndex, type Link, listLinks } from "./link.ts";
 import { listRoutes, type Route, type RouteFilter } from "./route.ts";
 import type { NetworkStack } from "./stack.ts";
-
-/** linux/rtnetlink.h, RTNLGRP_* */
-const LINKS = 1;
-const IPV4_ADDRESSES = 5;
-const IPV6_ADDRESSES = 9;
-const IPV4_ROUTES = 7;
-const IPV6_ROUTES = 11;
 
 /**
  * Waits until the link is as wanted: the link then, or `undefined` after `timeoutMs` or as soon as it is gone.
@@ -27,7 +27,7 @@ export function waitForLink(
     link = findLinkByIndex(stack, index);
     return link === undefined || isReady(link);
   };
-  return waitFor(stack, `wait for link ${index}`, [LINKS], look, timeoutMs) ? link : undefined;
+  return waitFor(stack, `wait for link ${index}`, [RTNLGRP_LINK], look, timeoutMs) ? link : undefined;
 }
 
 /** Waits until there is such a link, and returns it; `undefined` after `timeoutMs`. @throws KernelError; Interrupted */
@@ -42,7 +42,7 @@ export function waitForNewLink(
     found = listLinks(stack).find((link) => isWanted(link));
     return found !== undefined;
   };
-  return waitFor(stack, `wait for ${what}`, [LINKS], look, timeoutMs) ? found : undefined;
+  return waitFor(stack, `wait for ${what}`, [RTNLGRP_LINK], look, timeoutMs) ? found : undefined;
 }
 
 /**
@@ -60,7 +60,13 @@ export function waitForAddresses(
     addresses = listAddressesOf(stack, linkIndex);
     return addresses.every(isReady);
   };
-  waitFor(stack, `wait for the addresses of link ${linkIndex}`, [IPV4_ADDRESSES, IPV6_ADDRESSES], look, timeoutMs);
+  waitFor(
+    stack,
+    `wait for the addresses of link ${linkIndex}`,
+    [RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR],
+    look,
+    timeoutMs,
+  );
   return addresses;
 }
 
@@ -73,7 +79,7 @@ export function waitForRoutes(
   timeoutMs: number,
 ): boolean {
   const look = (): boolean => areReady(listRoutes(stack, filter));
-  return waitFor(stack, `wait for ${what}`, [IPV4_ROUTES, IPV6_ROUTES], look, timeoutMs);
+  return waitFor(stack, `wait for ${what}`, [RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE], look, timeoutMs);
 }
 
 /** Looks, and again after each notification; whether what was seen was as wanted before the time was up. */

@@ -1,6 +1,7 @@
 /** Which packets are limited, as filters' keys: by the address at the other end, of either family. Pure but for the keys' type. */
 import type { Prefix } from "../../pkg/ip/prefix.ts";
-import { etherType, type FilterKey } from "../../pkg/netlink/filter.ts";
+import type { FilterKey } from "../../pkg/netlink/filter.ts";
+import { ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 } from "../../pkg/netlink/headers/if-ether.ts";
 import type { Scope } from "./config.ts";
 
 /** Packets that have some keys in common, and whether they are limited. */
@@ -26,12 +27,12 @@ export function isPartial(scope: Scope): boolean {
 
 /** What to ask of each packet, in this order; what nothing matches is not limited. */
 export function matchesOf(scope: Scope, otherEnd: OtherEnd): Match[] {
-  if (!isPartial(scope)) return [{ priority: 1, protocol: etherType.all, keys: [], limited: true }];
+  if (!isPartial(scope)) return [{ priority: 1, protocol: ETH_P_ALL, keys: [], limited: true }];
   const limited = scope.shaped.length > 0;
   const matches: Match[] = [];
   for (const prefix of limited ? scope.shaped : scope.unshaped) matches.push(matchOf(prefix, otherEnd, limited));
   matches.sort((a: Match, b: Match): number => a.priority - b.priority);
-  if (!limited) matches.push({ priority: priorities.rest, protocol: etherType.all, keys: [], limited: true });
+  if (!limited) matches.push({ priority: priorities.rest, protocol: ETH_P_ALL, keys: [], limited: true });
   return matches;
 }
 
@@ -41,7 +42,7 @@ function matchOf(prefix: Prefix, otherEnd: OtherEnd, limited: boolean): Match {
   const six = otherEnd === "source" ? offsets.source6 : offsets.destination6;
   return {
     priority: isFour ? priorities.four : priorities.six,
-    protocol: isFour ? etherType.ip4 : etherType.ip6,
+    protocol: isFour ? ETH_P_IP : ETH_P_IPV6,
     keys: keysOf(prefix, isFour ? four : six),
     limited,
   };

@@ -1,13 +1,12 @@
 /** bridge's configuration: every key once; from here come its type, its errors, its schema and the README's table. */
 import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
 import { type MasqueradeBackend, readMasqueradeBackend } from "../../pkg/masquerade/backend.ts";
+import { ETH_MAX_MTU } from "../../pkg/netlink/headers/if-ether.ts";
+import { LAST_VLAN } from "../../pkg/netlink/headers/if-vlan.ts";
 import { macFormat } from "../../spec/formats.ts";
 import type { Keys } from "../../spec/keys.ts";
 import { interfaceNameProblem } from "../../spec/names.ts";
 import { readTrunk } from "./trunk.ts";
-
-const LAST_VLAN = 4094;
-const LARGEST_MTU = 65535;
 
 export interface BridgeConfig {
   readonly bridge: string;
@@ -79,8 +78,8 @@ export const config = (keys: Keys): BridgeConfig => {
       "mtu",
       0,
       "bytes, for the pair and for a new bridge; 0 leaves the kernel's",
-      -LARGEST_MTU,
-      LARGEST_MTU,
+      -ETH_MAX_MTU,
+      ETH_MAX_MTU,
     ),
     hairpinMode,
     promiscMode,

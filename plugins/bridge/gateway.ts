@@ -5,6 +5,7 @@ import { Prefix } from "../../pkg/ip/prefix.ts";
 import { randomMac } from "../../pkg/link/random-mac.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
+import { RT_TABLE_MAIN } from "../../pkg/netlink/headers/rtnetlink.ts";
 import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
@@ -22,7 +23,6 @@ import type { BridgeConfig } from "./config.ts";
 import { whileNobodyJoins } from "./joining.ts";
 import { ensureVlanGateway, gatewayName } from "./vlan-gateway.ts";
 
-const MAIN_TABLE = 254;
 /** What a bridge has that lost its last port and never had an address of its own. */
 const NO_MAC = "00:00:00:00:00:00";
 
@@ -47,7 +47,7 @@ export function withGateways(leased: Result, config: BridgeConfig, container: nu
 
 /** In the main table: one in another table serves only those whom a rule sends there. */
 function isDefaultRoute(route: Route, family: Family): boolean {
-  return route.dst.isDefault && route.dst.family === family && (route.table ?? MAIN_TABLE) === MAIN_TABLE;
+  return route.dst.isDefault && route.dst.family === family && (route.table ?? RT_TABLE_MAIN) === RT_TABLE_MAIN;
 }
 
 function defaultDestination(family: Family): Prefix {

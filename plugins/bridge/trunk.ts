@@ -1,8 +1,6 @@
 /** `vlanTrunk`: the tagged VLANs of a port, given singly or as ranges. */
+import { FIRST_VLAN, LAST_VLAN } from "../../pkg/netlink/headers/if-vlan.ts";
 import type { Keys } from "../../spec/keys.ts";
-
-const FIRST_VLAN = 1;
-const LAST_VLAN = 4094;
 
 interface TrunkEntry {
   readonly id: number | undefined;

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Family } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { isFileError } from "../../pkg/linux/errno.ts";
+import { ETH_MAX_MTU } from "../../pkg/netlink/headers/if-ether.ts";
 import { CniError, messageOf } from "../../spec/errors.ts";
 
 export interface Subnet {
@@ -16,7 +17,6 @@ export interface Subnet {
   readonly masquerades: boolean;
 }
 
-const LARGEST_MTU = 65535;
 const WRITER = "flanneld writes this file when it has a subnet for the node; look at the flannel pod of this node";
 
 /** @throws CniError with `code` when the file is missing, cannot be read, or does not say all */
@@ -94,7 +94,7 @@ class Fields {
       return "";
     }
     if (name === "FLANNEL_MTU") {
-      if (!/^[0-9]{1,5}$/.test(value) || Number(value) > LARGEST_MTU)
+      if (!/^[0-9]{1,5}$/.test(value) || Number(value) > ETH_MAX_MTU)
         return `${name}: expected bytes, found "${value}"`;
       this.mtu = Number(value);
       return "";

@@ -1,4 +1,5 @@
 /** Which of the host's devices a configuration means. */
+import { IFF_LOOPBACK } from "../../pkg/netlink/headers/if.ts";
 import { findLink, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { type CniError, invalidConfig } from "../../spec/errors.ts";
@@ -15,8 +16,6 @@ import {
   pciDriver,
 } from "./sysfs.ts";
 
-/** linux/if.h IFF_LOOPBACK */
-const FLAG_LOOPBACK = 0x8;
 /** Names that an error tells: on a node with many interfaces the rest is noise. */
 const TOLD_CANDIDATES = 10;
 
@@ -146,7 +145,7 @@ export function meansFormer(choice: DeviceChoice, state: FormerState): boolean {
 }
 
 export function isLoopback(link: Link): boolean {
-  return (link.flags & FLAG_LOOPBACK) !== 0;
+  return (link.flags & IFF_LOOPBACK) !== 0;
 }
 
 /** The error of a device that is not on the host. @throws KernelError */

@@ -4,6 +4,8 @@
  */
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { type AddressCopy, listAddressCopies } from "../../pkg/netlink/address-copy.ts";
+import { IFA_F_NOPREFIXROUTE } from "../../pkg/netlink/headers/if-addr.ts";
+import { RT_SCOPE_LINK, RT_TABLE_LOCAL, RTPROT_KERNEL, RTPROT_RA } from "../../pkg/netlink/headers/rtnetlink.ts";
 import { findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
 import { bondPortAttributes } from "../../pkg/netlink/link-attributes.ts";
 import type { Route } from "../../pkg/netlink/route.ts";
@@ -12,16 +14,6 @@ import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
 import { hardwareOf, pciAddressOf } from "./sysfs.ts";
-
-/** RTPROT_KERNEL, RTPROT_RA */
-const BY_KERNEL = 2;
-const BY_ROUTERS = 9;
-/** RT_TABLE_LOCAL */
-const LOCAL_TABLE = 255;
-/** RT_SCOPE_LINK */
-const SCOPE_LINK = 253;
-/** IFA_F_NOPREFIXROUTE */
-const NO_PREFIX_ROUTE = 0x200;
 
 export interface FormerState {
   readonly attachment: Attachment;
@@ -105,7 +97,7 @@ function readAddresses(host: NetworkStack, { index }: Link): AddressCopy[] {
 
 /** Those that somebody gave: neither the kernel's own link-local one nor what routers advertised or DHCP leased for a time. */
 function isGiven({ address }: AddressCopy): boolean {
-  return address.permanent && !(address.prefix.family === 6 && address.scope === SCOPE_LINK);
+  return address.permanent && !(address.prefix.family === 6 && address.scope === RT_SCOPE_LINK);
 }
 
 function readRoutes(host: NetworkStack, device: Link, addresses: readonly AddressCopy[]): RouteCopy[] {
@@ -119,11 +111,11 @@ function readRoutes(host: NetworkStack, device: Link, addresses: readonly Addres
 
 /** What the kernel makes again by itself is not: with an address its prefix route, unless that was given without. */
 function isMeant({ table, protocol, destination }: Route, addresses: readonly AddressCopy[]): boolean {
-  if (table === LOCAL_TABLE || protocol === BY_ROUTERS) return false;
-  if (protocol !== BY_KERNEL) return true;
+  if (table === RT_TABLE_LOCAL || protocol === RTPROT_RA) return false;
+  if (protocol !== RTPROT_KERNEL) return true;
   return addresses.some(({ address }): boolean => {
     const { prefix, peer, flags } = address;
     const subnet = new Prefix(peer ?? prefix.address, prefix.length).masked;
-    return (flags & NO_PREFIX_ROUTE) !== 0 && subnet.equals(destination);
+    return (flags & IFA_F_NOPREFIXROUTE) !== 0 && subnet.equals(destination);
   });
 }

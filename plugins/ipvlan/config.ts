@@ -3,10 +3,9 @@ import { readProbing } from "../../pkg/address-probe/keys.ts";
 import type { Probing } from "../../pkg/address-probe/timing.ts";
 import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
 import { readSixPolicy, type SixPolicy } from "../../pkg/ipam-client/shared-segment.ts";
+import { ETH_MAX_MTU } from "../../pkg/netlink/headers/if-ether.ts";
 import { ipvlanMode } from "../../pkg/netlink/link-attributes.ts";
 import type { Keys } from "../../spec/keys.ts";
-
-const LARGEST_MTU = 65535;
 
 export type IpvlanMode = "l2" | "l3" | "l3s";
 
@@ -41,7 +40,7 @@ export const config = (keys: Keys): IpvlanConfig => {
       "the parent: a name, or the one interface of prevResult, or else that of the first default route",
     ),
     mode,
-    mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, LARGEST_MTU),
+    mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, ETH_MAX_MTU),
     linkInContainer: keys.flag("linkInContainer", false, "the parent is in the container, not on the host"),
     ipamType,
     ipv6: readSixPolicy(keys),

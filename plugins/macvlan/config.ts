@@ -5,10 +5,10 @@ import { readHostShim } from "../../pkg/host-shim/keys.ts";
 import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
 import { readSixPolicy, type SixPolicy } from "../../pkg/ipam-client/shared-segment.ts";
 import { type MacKeys, readMac } from "../../pkg/link/requested-mac.ts";
+import { ETH_MAX_MTU } from "../../pkg/netlink/headers/if-ether.ts";
 import { macvlanMode } from "../../pkg/netlink/link-attributes.ts";
 import type { Keys } from "../../spec/keys.ts";
 
-const LARGEST_MTU = 65535;
 const LARGEST_QUEUE = 4294967295;
 
 export type MacvlanMode = "bridge" | "private" | "vepa" | "passthru";
@@ -48,7 +48,7 @@ export const config = (keys: Keys): MacvlanConfig => {
   return {
     master: keys.text("master", "", "the parent: a name, or the interface of the first default route"),
     mode,
-    mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, LARGEST_MTU),
+    mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, ETH_MAX_MTU),
     mac: readMac(keys),
     linkInContainer,
     broadcastQueueLength: keys.integer(

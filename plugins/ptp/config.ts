@@ -1,9 +1,8 @@
 /** ptp's configuration: every key once. */
 import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
 import { type MasqueradeBackend, readMasqueradeBackend } from "../../pkg/masquerade/backend.ts";
+import { ETH_MAX_MTU } from "../../pkg/netlink/headers/if-ether.ts";
 import type { Keys } from "../../spec/keys.ts";
-
-const LARGEST_MTU = 65535;
 
 export interface PtpConfig {
   readonly ipMasq: boolean;
@@ -20,7 +19,7 @@ export const config = (keys: Keys): PtpConfig => {
   return {
     ipMasq: keys.flag("ipMasq", false, "masquerade what leaves the container's subnet"),
     ipMasqBackend: readMasqueradeBackend(keys),
-    mtu: keys.integer("mtu", 0, "bytes, for both ends of the pair; 0 leaves the kernel's", -LARGEST_MTU, LARGEST_MTU),
+    mtu: keys.integer("mtu", 0, "bytes, for both ends of the pair; 0 leaves the kernel's", -ETH_MAX_MTU, ETH_MAX_MTU),
     ipamType,
     dns: readDns(keys),
   };

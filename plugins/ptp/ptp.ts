@@ -27,6 +27,7 @@ import {
 } from "../../pkg/masquerade/masquerade.ts";
 import { requireMasquerade } from "../../pkg/masquerade/readiness.ts";
 import { addAddress, listAddresses } from "../../pkg/netlink/address.ts";
+import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_TABLE_MAIN } from "../../pkg/netlink/headers/rtnetlink.ts";
 import type { Link } from "../../pkg/netlink/link.ts";
 import { addRoute, deleteRoute, listRoutes, type RouteSpec } from "../../pkg/netlink/route.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
@@ -46,10 +47,6 @@ import { config, type PtpConfig } from "./config.ts";
 
 /** Index of the container's end in the result's interfaces: host's end, container's end. */
 const CONTAINER = 1;
-/** rtnetlink.h RT_SCOPE_* */
-const SCOPE_LINK = 253;
-const SCOPE_HOST = 254;
-const MAIN_TABLE = 254;
 
 export function ptp(): Plugin {
   return definePlugin({ type: "ptp", since: "0.1.0", entersSandbox: true, config, add, del, check, gc, status });
@@ -109,7 +106,7 @@ function containerRoutes(container: Link, ips: readonly IpConfig[]): RouteSpec[]
     if (gateway === undefined) continue;
     const source = address.address;
     const host = Prefix.host(gateway);
-    if (!leadsTo(routes, host)) routes.push({ destination: host, linkIndex, scope: SCOPE_LINK, source });
+    if (!leadsTo(routes, host)) routes.push({ destination: host, linkIndex, scope: RT_SCOPE_LINK, source });
     if (!leadsTo(routes, address.masked)) routes.push({ destination: address.masked, gateway, linkIndex, source });
   }
   return routes;
@@ -121,7 +118,11 @@ function leadsTo(routes: readonly RouteSpec[], destination: Prefix): boolean {
 
 /** What the kernel added with the address. */
 function removeConnectedRoute(sandbox: NetworkStack, container: Link, address: Prefix): void {
-  for (const route of listRoutes(sandbox, { family: address.family, table: MAIN_TABLE, linkIndex: container.index })) {
+  for (const route of listRoutes(sandbox, {
+    family: address.family,
+    table: RT_TABLE_MAIN,
+    linkIndex: container.index,
+  })) {
     if (route.gateway !== undefined || !route.destination.equals(address.masked)) continue;
     deleteRoute(sandbox, { destination: route.destination, linkIndex: container.index, priority: route.priority });
   }
@@ -131,7 +132,7 @@ function removeConnectedRoute(sandbox: NetworkStack, container: Link, address: P
 function answerAsGateway(host: NetworkStack, end: Link, ips: readonly IpConfig[]): void {
   for (const gateway of gatewaysOf(ips)) addAddress(host, end, gateway, { noDad: true });
   for (const { address } of ips) {
-    const route = { destination: Prefix.host(address.address), linkIndex: end.index, scope: SCOPE_HOST };
+    const route = { destination: Prefix.host(address.address), linkIndex: end.index, scope: RT_SCOPE_HOST };
     addRoute(host, route, "replace");
   }
 }
@@ -187,7 +188,7 @@ function verifyHostEnd(host: NetworkStack, container: Link, ips: readonly IpConf
     if (have.some((each) => each.prefix.address.equals(gateway.address))) continue;
     throw drift(`gateway address ${gateway.address.toString()} is missing on ${end.name}`);
   }
-  const routes = listRoutes(host, { table: MAIN_TABLE, linkIndex: end.index });
+  const routes = listRoutes(host, { table: RT_TABLE_MAIN, linkIndex: end.index });
   for (const { address } of ips) {
     const target = Prefix.host(address.address);
     if (routes.some((route) => route.destination.equals(target))) continue;

@@ -1,7 +1,8 @@
 /** sbr's configuration. */
 
 import type { Address } from "../../pkg/ip/address.ts";
-import { isReservedTable, LARGEST_TABLE } from "../../pkg/link/routing-table.ts";
+import { isReservedTable } from "../../pkg/link/routing-table.ts";
+import { RT_TABLE_MAX } from "../../pkg/netlink/headers/rtnetlink.ts";
 import { addressFormat } from "../../spec/formats.ts";
 import type { Keys } from "../../spec/keys.ts";
 
@@ -18,7 +19,7 @@ export const config = (keys: Keys): SbrConfig => {
     "table",
     "only lead the addresses to this table, which somebody else fills",
     1,
-    LARGEST_TABLE,
+    RT_TABLE_MAX,
   );
   if (table !== undefined && isReservedTable(table)) {
     keys.refuse(`${table} is one of the kernel's own`, "table", "253 to 255 are default, main and local; take another");

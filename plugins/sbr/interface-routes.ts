@@ -7,7 +7,8 @@
 
 import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { MAIN_TABLE } from "../../pkg/link/routing-table.ts";
+import { RT_TABLE_MAIN } from "../../pkg/netlink/headers/rtnetlink.ts";
+
 import type { Link } from "../../pkg/netlink/link.ts";
 import { addRoute, type RouteSpec } from "../../pkg/netlink/route.ts";
 import {
@@ -32,7 +33,7 @@ export function isLinkLocal(copy: RouteCopy): boolean {
 
 /** The interface's routes in the main table. @throws KernelError */
 export function routesInMain(stack: NetworkStack, link: Link): RouteCopy[] {
-  return listRouteCopies(stack, { table: MAIN_TABLE, linkIndex: link.index });
+  return listRouteCopies(stack, { table: RT_TABLE_MAIN, linkIndex: link.index });
 }
 
 /**
@@ -82,8 +83,8 @@ export function putIntoMain(stack: NetworkStack, link: Link, copies: readonly Ro
     if (have.some((each) => each.keyOver(link.index) === key)) continue;
     // It stayed, with the address as a hint; the kernel takes both for the same route.
     const hinted = have.find((each) => isSameButSource(each, copy));
-    if (hinted !== undefined) deleteRouteCopy(stack, hinted, MAIN_TABLE, link.index);
-    addRouteCopy(stack, copy, MAIN_TABLE, link.index);
+    if (hinted !== undefined) deleteRouteCopy(stack, hinted, RT_TABLE_MAIN, link.index);
+    addRouteCopy(stack, copy, RT_TABLE_MAIN, link.index);
   }
 }
 
@@ -101,7 +102,7 @@ function isSameButSource(hinted: RouteCopy, copy: RouteCopy): boolean {
 /** Gives a route to the link itself, in the main table, an address as its source. @throws KernelError */
 export function hintSource(stack: NetworkStack, link: Link, copy: RouteCopy, source: Address): void {
   const { destination, priority, scope, protocol, type, mtu, advmss } = copy.route;
-  deleteRouteCopy(stack, copy, MAIN_TABLE, link.index);
+  deleteRouteCopy(stack, copy, RT_TABLE_MAIN, link.index);
   const route = { destination, priority, scope, protocol, type, mtu, advmss, linkIndex: link.index, source };
   addRoute(stack, route, "append");
 }

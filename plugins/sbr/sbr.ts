@@ -9,6 +9,7 @@ import type { Address } from "../../pkg/ip/address.ts";
 import { addAlone, deleteAlone } from "../../pkg/link/network-lock.ts";
 import { freeTable, usedTables } from "../../pkg/link/routing-table.ts";
 import { listAddresses } from "../../pkg/netlink/address.ts";
+import { RTN_UNICAST } from "../../pkg/netlink/headers/rtnetlink.ts";
 import { findLink, type Link } from "../../pkg/netlink/link.ts";
 import { addRoute, deleteRoute, listRoutes, type Route } from "../../pkg/netlink/route.ts";
 import {
@@ -104,14 +105,11 @@ function moveRoutes(
   }
   for (const copy of moving) {
     const source = config.addSourceHints && !copy.hasGateway ? hintFor(copy.route, sources) : undefined;
-    if (config.addSourceHints && !copy.hasGateway && copy.route.type === UNICAST) {
+    if (config.addSourceHints && !copy.hasGateway && copy.route.type === RTN_UNICAST) {
       if (source !== undefined && copy.route.source === undefined) hintSource(stack, link, copy, source);
     } else deleteRouteCopy(stack, copy, copy.route.table, link.index);
   }
 }
-
-/** RTN_UNICAST */
-const UNICAST = 1;
 
 /** The address that is in the route's subnet. */
 function hintFor(route: Route, sources: readonly Source[]): Address | undefined {

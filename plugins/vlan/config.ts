@@ -3,10 +3,9 @@ import { readProbing } from "../../pkg/address-probe/keys.ts";
 import type { Probing } from "../../pkg/address-probe/timing.ts";
 import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
 import { readSixPolicy, type SixPolicy } from "../../pkg/ipam-client/shared-segment.ts";
+import { ETH_MAX_MTU } from "../../pkg/netlink/headers/if-ether.ts";
+import { LAST_VLAN } from "../../pkg/netlink/headers/if-vlan.ts";
 import type { Keys } from "../../spec/keys.ts";
-
-const LAST_VLAN = 4094;
-const LARGEST_MTU = 65535;
 
 export interface VlanConfig {
   readonly master: string;
@@ -26,7 +25,7 @@ export const config = (keys: Keys): VlanConfig => {
   return {
     master: keys.requiredText("master", "the parent: the interface whose frames carry the tag"),
     vlanId: keys.integer("vlanId", 0, "the VLAN; 0 tags frames with a priority alone", 0, LAST_VLAN),
-    mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, LARGEST_MTU),
+    mtu: keys.integer("mtu", 0, "bytes, at most the parent's; 0 takes the parent's", 0, ETH_MAX_MTU),
     linkInContainer: keys.flag("linkInContainer", false, "the parent is in the container, not on the host"),
     ipamType,
     ipv6: readSixPolicy(keys),

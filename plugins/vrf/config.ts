@@ -1,5 +1,6 @@
 /** vrf's configuration. */
-import { isReservedTable, LARGEST_TABLE } from "../../pkg/link/routing-table.ts";
+import { isReservedTable } from "../../pkg/link/routing-table.ts";
+import { RT_TABLE_MAX } from "../../pkg/netlink/headers/rtnetlink.ts";
 import type { Keys } from "../../spec/keys.ts";
 import { interfaceNameProblem } from "../../spec/names.ts";
 
@@ -18,7 +19,7 @@ export const config = (keys: Keys): VrfConfig => {
     "table",
     "the VRF's routing table; unset: one that nothing else uses",
     1,
-    LARGEST_TABLE,
+    RT_TABLE_MAX,
   );
   if (table !== undefined && isReservedTable(table)) {
     keys.refuse(`${table} is one of the kernel's own`, "table", "253 to 255 are default, main and local; take another");

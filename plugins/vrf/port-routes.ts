@@ -8,10 +8,21 @@
  */
 
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { LOCAL_TABLE } from "../../pkg/link/routing-table.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
 import { type AddressCopy, listAddressCopies } from "../../pkg/netlink/address-copy.ts";
+import { IFF_LOWER_UP } from "../../pkg/netlink/headers/if.ts";
+import { IFA_F_NODAD } from "../../pkg/netlink/headers/if-addr.ts";
+import {
+  RT_SCOPE_UNIVERSE,
+  RT_TABLE_LOCAL,
+  RTN_ANYCAST,
+  RTN_BROADCAST,
+  RTN_LOCAL,
+  RTN_MULTICAST,
+  RTN_UNICAST,
+  RTPROT_KERNEL,
+} from "../../pkg/netlink/headers/rtnetlink.ts";
 import { findLinkByIndex, type Link, linkChange } from "../../pkg/netlink/link.ts";
 import { type Route, type RouteFilter, routeDeletion } from "../../pkg/netlink/route.ts";
 import {
@@ -30,16 +41,7 @@ import { ensureSysctl } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 
 /** linux/if.h IFF_LOWER_UP: carrier. */
-const FLAG_LOWER_UP = 0x10000;
 const DEADLINE_MS = 5000;
-/** RTN_* */
-const UNICAST = 1;
-const LOCAL = 2;
-const BROADCAST = 3;
-const ANYCAST = 4;
-const MULTICAST = 5;
-/** RTPROT_KERNEL */
-const BY_KERNEL = 2;
 
 /** A route and the table it is to be in. */
 interface Placed {
@@ -76,8 +78,8 @@ function subnetsOf(addresses: readonly LinkAddress[]): Prefix[] {
 
 /** What the kernel derives from addresses is not: it makes these again, and they are no others' to make. */
 function isMeant({ type, protocol, table }: Route): boolean {
-  if (table === LOCAL_TABLE || type === LOCAL || type === BROADCAST || type === ANYCAST) return false;
-  return type !== MULTICAST || protocol !== BY_KERNEL;
+  if (table === RT_TABLE_LOCAL || type === RTN_LOCAL || type === RTN_BROADCAST || type === RTN_ANYCAST) return false;
+  return type !== RTN_MULTICAST || protocol !== RTPROT_KERNEL;
 }
 
 /**
@@ -98,7 +100,7 @@ export function changeMaster(
   if (now.masterIndex !== masterIndex) {
     keepingAddresses(stack, state, () => {
       enslave(stack, state, masterIndex, from, to, placed);
-      awaitAddresses(stack, state, masterIndex === 0 ? LOCAL_TABLE : to);
+      awaitAddresses(stack, state, masterIndex === 0 ? RT_TABLE_LOCAL : to);
     });
   }
   settleRoutes(stack, link, placed, to);
@@ -148,10 +150,12 @@ function enslave(
   // The kernel makes a route to each address's subnet, also where somebody had removed it.
   for (const destination of state.subnets) {
     const had = placed.some(
-      ({ copy }) => copy.route.protocol === BY_KERNEL && copy.route.destination.equals(destination),
+      ({ copy }) => copy.route.protocol === RTPROT_KERNEL && copy.route.destination.equals(destination),
     );
     if (had) continue;
-    messages.push(routeDeletion({ destination, linkIndex: link.index, table: to, protocol: BY_KERNEL, type: UNICAST }));
+    messages.push(
+      routeDeletion({ destination, linkIndex: link.index, table: to, protocol: RTPROT_KERNEL, type: RTN_UNICAST }),
+    );
   }
   for (const { copy, table } of placed) messages.push(additionOf(copy, table, link.index, false));
   try {
@@ -170,7 +174,7 @@ function enslave(
  */
 function keepingAddresses(stack: NetworkStack, state: PortState, action: () => void): void {
   const { link, addresses } = state;
-  const own = addresses.filter((each: AddressCopy): boolean => each.address.scope === GLOBAL);
+  const own = addresses.filter((each: AddressCopy): boolean => each.address.scope === RT_SCOPE_UNIVERSE);
   if (own.length === 0) {
     action();
     return;
@@ -179,7 +183,7 @@ function keepingAddresses(stack: NetworkStack, state: PortState, action: () => v
   const keep = `net/ipv6/conf/${link.name}/keep_addr_on_down`;
   const detect = `net/ipv6/conf/${link.name}/accept_dad`;
   const isSettled = own.every((each) => !each.address.tentative && !each.address.dadFailed);
-  const needsDetection = own.some((each) => (each.address.flags & NO_DAD) === 0);
+  const needsDetection = own.some((each) => (each.address.flags & IFA_F_NODAD) === 0);
   const keptBefore = ensureSysctl(namespace, keep, "1");
   const detectedBefore = isSettled && needsDetection ? ensureSysctl(namespace, detect, "0") : undefined;
   try {
@@ -190,17 +194,12 @@ function keepingAddresses(stack: NetworkStack, state: PortState, action: () => v
   }
 }
 
-/** RT_SCOPE_UNIVERSE */
-const GLOBAL = 0;
-/** IFA_F_NODAD */
-const NO_DAD = 0x02;
-
 /** Until the kernel, in its own time, has made the addresses usable in their new table. Without carrier that can take for ever. */
 function awaitAddresses(stack: NetworkStack, state: PortState, table: number): void {
   const { link } = state;
-  const own = state.addresses.filter((each: AddressCopy): boolean => each.address.scope === GLOBAL);
+  const own = state.addresses.filter((each: AddressCopy): boolean => each.address.scope === RT_SCOPE_UNIVERSE);
   const now = findLinkByIndex(stack, link.index);
-  if (own.length === 0 || now === undefined || (now.flags & FLAG_LOWER_UP) === 0) return;
+  if (own.length === 0 || now === undefined || (now.flags & IFF_LOWER_UP) === 0) return;
   waitForAddresses(stack, link.index, (address) => !address.tentative || address.dadFailed, DEADLINE_MS);
   const areLocal = (routes: readonly Route[]): boolean =>
     own.every(({ address }) =>
@@ -227,7 +226,7 @@ function settleRoutes(stack: NetworkStack, link: Link, placed: readonly Placed[]
     addRouteCopy(stack, copy, table, link.index);
   }
   for (const each of have) {
-    if (each.route.table !== to || each.route.protocol !== BY_KERNEL || !isMeant(each.route)) continue;
+    if (each.route.table !== to || each.route.protocol !== RTPROT_KERNEL || !isMeant(each.route)) continue;
     const key = each.keyOver(link.index);
     if (placed.some(({ copy, table }) => table === to && copy.keyOver(link.index) === key)) continue;
     deleteRouteCopy(stack, each, to, link.index);

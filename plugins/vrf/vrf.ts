@@ -10,9 +10,10 @@ import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { makingKind, requireKind } from "../../pkg/link/kind-support.ts";
 import { findMade } from "../../pkg/link/made-link.ts";
 import { addAlone, deleteAlone } from "../../pkg/link/network-lock.ts";
-import { freeTable, MAIN_TABLE, tableOfVrf, usedTables } from "../../pkg/link/routing-table.ts";
+import { freeTable, tableOfVrf, usedTables } from "../../pkg/link/routing-table.ts";
 import { Attributes } from "../../pkg/netlink/attributes.ts";
 import { createLink } from "../../pkg/netlink/create-link.ts";
+import { RT_TABLE_MAIN, RTPROT_KERNEL } from "../../pkg/netlink/headers/rtnetlink.ts";
 import { changeLink, deleteLink, findLink, findLinkByIndex, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import { vrfAttributes } from "../../pkg/netlink/link-attributes.ts";
 import { addRule, listRules } from "../../pkg/netlink/rule.ts";
@@ -30,8 +31,6 @@ const FAMILIES: readonly Family[] = [4, 6];
 const FIRST_TABLE = 1;
 /** Where the kernel puts the rule that leads packets of VRFs to their tables, when it makes the first VRF. */
 const VRF_RULE_PRIORITY = 1000;
-/** RTPROT_KERNEL */
-const BY_KERNEL = 2;
 
 export function vrf(): Plugin {
   // The VRF and its routes vanish with the container's namespace.
@@ -49,8 +48,10 @@ function add({ config, attachment, sandbox, prevResult, undo }: Add<VrfConfig>):
     const table = tableOfVrf(device);
     const state = stateOf(stack, link);
     if (link.masterIndex === device.index) return result;
-    undo.push(`take ${link.name} from ${device.name}`, () => changeMaster(stack, state, 0, MAIN_TABLE, MAIN_TABLE));
-    changeMaster(stack, state, device.index, MAIN_TABLE, table);
+    undo.push(`take ${link.name} from ${device.name}`, () =>
+      changeMaster(stack, state, 0, RT_TABLE_MAIN, RT_TABLE_MAIN),
+    );
+    changeMaster(stack, state, device.index, RT_TABLE_MAIN, table);
     return result;
   });
 }
@@ -109,7 +110,7 @@ function ensureRules(stack: NetworkStack): void {
   for (const family of FAMILIES) {
     const ofFamily = rules.filter((rule) => rule.family === family);
     if (ofFamily.length === 0 || ofFamily.some((rule) => rule.masterTable)) continue;
-    addRule(stack, { family, table: 0, priority: VRF_RULE_PRIORITY, masterTable: true, protocol: BY_KERNEL });
+    addRule(stack, { family, table: 0, priority: VRF_RULE_PRIORITY, masterTable: true, protocol: RTPROT_KERNEL });
   }
 }
 
@@ -124,7 +125,7 @@ function del({ config, attachment, sandbox, teardown }: Del<VrfConfig>): void {
       if (device === undefined || device.kind !== KIND) return;
       const link = findLink(stack, attachment.ifName);
       if (link !== undefined && link.masterIndex === device.index) {
-        changeMaster(stack, stateOf(stack, link), 0, tableOfVrf(device), MAIN_TABLE);
+        changeMaster(stack, stateOf(stack, link), 0, tableOfVrf(device), RT_TABLE_MAIN);
       }
       removeUnused(stack, vrfName);
     });
@@ -167,7 +168,7 @@ function check({ config, attachment, sandbox, prevResult }: Check<VrfConfig>): v
 function movedTo(table: number, { interfaces, ips, routes, dns }: Result): Result {
   const moved: Route[] = [];
   for (const { dst, gw, mtu, advmss, priority, table: given, scope } of routes) {
-    const isMoved = given === undefined || given === MAIN_TABLE;
+    const isMoved = given === undefined || given === RT_TABLE_MAIN;
     moved.push({ dst, gw, mtu, advmss, priority, table: isMoved ? table : given, scope });
   }
   return { interfaces, ips, routes: moved, dns };
