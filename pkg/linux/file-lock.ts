@@ -2,12 +2,10 @@
 import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
 import { clockMs, errno, flock, poll } from "#system";
 import { KernelError } from "./errno.ts";
+import { EAGAIN, EINTR } from "./headers/errno.ts";
+import { LOCK_EX, LOCK_NB } from "./headers/file.ts";
 import { Interrupted, throwIfTerminated } from "./termination.ts";
 
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-const EINTR = 4;
-const EAGAIN = 11;
 const RETRY_MS = 5;
 
 /** Held until `release`, or until the process ends. */

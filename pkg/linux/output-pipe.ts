@@ -2,10 +2,10 @@
 import { closeSync, readSync } from "node:fs";
 import { errno, pipe, writeAll } from "#system";
 import { KernelError } from "./errno.ts";
+import { EFBIG } from "./headers/errno.ts";
 
 const MOST_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 65536;
-const EFBIG = 27;
 
 /** A pipe and what has come out of it. The writing end is for the child. */
 export class OutputPipe {

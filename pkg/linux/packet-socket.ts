@@ -6,19 +6,13 @@ import { closeSync } from "node:fs";
 import { bind, clockMs, errno, poll, recv, send, setsockopt, socket } from "#system";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "./errno.ts";
+import { EAGAIN, EINTR } from "./headers/errno.ts";
+import { POLLFD_BYTES, POLLIN } from "./headers/poll.ts";
+import { AF_PACKET, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_RAW, SOL_PACKET } from "./headers/socket.ts";
 import { throwIfTerminated } from "./termination.ts";
 
-const AF_PACKET = 17;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0x80000;
-const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_MR_MULTICAST = 0;
-const MSG_DONTWAIT = 0x40;
-const POLLIN = 1;
-const POLLFD_BYTES = 8;
-const EINTR = 4;
-const EAGAIN = 11;
 /** No protocol until it is bound: from all interfaces it would receive otherwise. */
 const NO_PROTOCOL = 0;
 const MAC_BYTES = 6;

@@ -2,6 +2,9 @@
 import { closeSync, openSync } from "node:fs";
 import { clockMs, errno, kill, memfd, pidfd, poll, spawn, waitExit, writeAll } from "#system";
 import { errnoName, KernelError } from "./errno.ts";
+import { EINTR } from "./headers/errno.ts";
+import { POLLIN } from "./headers/poll.ts";
+import { SIGKILL } from "./headers/signal.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import { throwIfTerminated } from "./termination.ts";
 
@@ -27,9 +30,6 @@ export interface ProcessOutcome {
   readonly timedOut: boolean;
 }
 
-const SIGKILL = 9;
-const EINTR = 4;
-const POLLIN = 1;
 /** poll's timeout is an int: longer waits are made of several. */
 const LONGEST_POLL_MS = 1_000_000;
 /** An executable that is just being written is tried again, for a second in all. */

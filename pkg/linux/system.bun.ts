@@ -4,6 +4,9 @@
  * nothing to do, because here an index past an array's end is `undefined` and not an abort.
  */
 import { dlopen, type Pointer, ptr, read } from "bun:ffi";
+import { EAGAIN, EBUSY, EINTR, EINVAL } from "./headers/errno.ts";
+import { POLLIN } from "./headers/poll.ts";
+import { SIGALRM, SIGKILL, SIGTERM } from "./headers/signal.ts";
 
 const { symbols: c } = dlopen("libc.so.6", {
   __errno_location: { args: [], returns: "ptr" },
@@ -37,10 +40,6 @@ const { symbols: c } = dlopen("libc.so.6", {
 
 /** linux/stat.h: a time that stays as it is. */
 const UTIME_OMIT = 0x3ffffffen;
-const EINTR = 4;
-const EAGAIN = 11;
-const EBUSY = 16;
-const EINVAL = 22;
 
 class State {
   /** Kept at once: the engine's own calls change libc's errno before a caller asks. */
@@ -103,7 +102,7 @@ export function poll(entries: Uint8Array, timeoutMs: number): number {
   const count = Math.floor(entries.length / 8);
   const all = new Uint8Array((count + state.armed.length) * 8);
   all.set(entries.subarray(0, count * 8), 0);
-  for (const [i, signal] of state.armed.entries()) all.set(pollEntry(signal, 1 /* POLLIN */), (count + i) * 8);
+  for (const [i, signal] of state.armed.entries()) all.set(pollEntry(signal, POLLIN), (count + i) * 8);
   const ready = kept(c.poll(nonEmpty(all), count + state.armed.length, timeoutMs));
   if (ready < 0) return ready;
   if (noteSignals()) {
@@ -192,9 +191,6 @@ export function lastWords(_text: Uint8Array): void {}
 // A JavaScript function cannot be a signal handler, so libc's eventfd_write is: it is called with the signal's
 // number, which it takes for a descriptor, and there we have put an eventfd. Without SA_RESTART the blocked call
 // returns EINTR as well. SIGINT's number is stderr's, so SIGINT keeps its default. Bun ignores SIGPIPE itself.
-
-const SIGALRM = 14;
-const SIGTERM = 15;
 
 export function armSignals(): number {
   let result = 0;
@@ -296,7 +292,7 @@ class Tether {
   }
 
   tie(group: number): void {
-    const [F_SETFL, F_SETOWN, F_SETSIG, O_ASYNC, SIGKILL] = [4, 8, 10, 0o20000, 9];
+    const [F_SETFL, F_SETOWN, F_SETSIG, O_ASYNC] = [4, 8, 10, 0o20000];
     c.fcntl(this.readEnd, F_SETOWN, -group);
     c.fcntl(this.readEnd, F_SETSIG, SIGKILL);
     c.fcntl(this.readEnd, F_SETFL, O_ASYNC);

@@ -6,6 +6,7 @@
 import { closeSync, openSync } from "node:fs";
 import { errno, ioctl, ioctlNumber, spawn, waitExit } from "#system";
 import { KernelError } from "./errno.ts";
+import { EINTR } from "./headers/errno.ts";
 import { inSelinuxContext } from "./selinux.ts";
 
 export const TUN_DEVICE = "/dev/net/tun";
@@ -25,7 +26,6 @@ const IFF_TUN_EXCL = 0x8000;
 /** struct ifreq: the name, then a union of 24 bytes, flags first. */
 const IFREQ_BYTES = 40;
 const FLAGS_AT = 16;
-const EINTR = 4;
 
 /** First word of the command line by which this executable makes a device in another SELinux context, called by itself alone. */
 export const attachCommand = "attach-tap";

@@ -4,9 +4,8 @@
  * whatever waits.
  */
 import { alarm, armSignals, clockMs, signalReceived } from "#system";
+import { SIGALRM, SIGINT } from "./headers/signal.ts";
 
-const SIGINT = 2;
-const SIGALRM = 14;
 /** For taking back what was done, once the time is up. */
 const UNDO_MS = 10_000;
 

@@ -3,20 +3,11 @@ import { closeSync } from "node:fs";
 import { clockMs, connect, errno, poll, recv, send, socket } from "#system";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "./errno.ts";
+import { EAGAIN, EINTR, ENAMETOOLONG, ETIMEDOUT } from "./headers/errno.ts";
+import { POLLFD_BYTES, POLLIN, POLLOUT } from "./headers/poll.ts";
+import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM } from "./headers/socket.ts";
 import { throwIfTerminated } from "./termination.ts";
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const SOCK_CLOEXEC = 0x80000;
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
-const POLLIN = 1;
-const POLLOUT = 4;
-const POLLFD_BYTES = 8;
-const EINTR = 4;
-const EAGAIN = 11;
-const ENAMETOOLONG = 36;
-const ETIMEDOUT = 110;
 const PATH_BYTES = 107;
 const CHUNK_BYTES = 4096;
 

@@ -7,8 +7,9 @@ import type { Family } from "../ip/address.ts";
 import { decodeAddress, type LinkAddress } from "./address.ts";
 import { Attributes } from "./attributes.ts";
 import { familyNumber } from "./family.ts";
+import { NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL } from "./headers/netlink.ts";
 import { RTM_GETADDR, RTM_NEWADDR } from "./headers/rtnetlink.ts";
-import { messageBody, messageFlag } from "./message.ts";
+import { messageBody } from "./message.ts";
 import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
 
@@ -46,7 +47,7 @@ export class AddressCopy {
     return {
       operation: `add address ${this.address.prefix.toString()}`,
       type: RTM_NEWADDR,
-      flags: messageFlag.create | messageFlag.exclusive | messageFlag.ack,
+      flags: NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
       body,
     };
   }

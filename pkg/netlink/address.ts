@@ -4,8 +4,9 @@ import { Writer } from "../codec/writer.ts";
 import type { Address } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
 import { KernelError } from "../linux/errno.ts";
+import { AF_UNSPEC } from "../linux/headers/socket.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
-import { AF_UNSPEC, familyNumber } from "./family.ts";
+import { familyNumber } from "./family.ts";
 import {
   IFA_F_DADFAILED,
   IFA_F_DEPRECATED,
@@ -14,9 +15,10 @@ import {
   IFA_F_SECONDARY,
   IFA_F_TENTATIVE,
 } from "./headers/if-addr.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./headers/netlink.ts";
 import { RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from "./headers/rtnetlink.ts";
 import type { Link } from "./link.ts";
-import { type Message, messageBody, messageFlag } from "./message.ts";
+import { type Message, messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
 const IFADDRMSG_BYTES = 8;
@@ -89,7 +91,7 @@ export interface AddressOptions {
 /** Gives a link an address. @throws KernelError; EEXIST when it has it */
 export function addAddress(stack: NetworkStack, link: Link, prefix: Prefix, options: AddressOptions = {}): void {
   const operation = `add address ${prefix.toString()} to ${link.name}`;
-  const flags = messageFlag.create | messageFlag.exclusive;
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
   stack.route.request(operation, RTM_NEWADDR, flags, encodeAddress(link.index, prefix, options));
 }
 

@@ -1,14 +1,15 @@
 /** Alternative names of links (linux 5.5). Source: rtnetlink(7), linux/rtnetlink.h (RTM_*LINKPROP), linux/if_link.h. */
 import { Attributes } from "./attributes.ts";
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "./headers/netlink.ts";
 import { RTM_DELLINKPROP, RTM_NEWLINKPROP } from "./headers/rtnetlink.ts";
 import { type Link, linkHeader } from "./link.ts";
 import { linkAttributes } from "./link-attributes.ts";
-import { messageBody, messageFlag } from "./message.ts";
+import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** Gives a link one more name. @throws KernelError; EEXIST when some link has it */
 export function addAlternativeName(stack: NetworkStack, link: Link, name: string): void {
-  const flags = messageFlag.create | messageFlag.exclusive | messageFlag.append;
+  const flags = NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND;
   stack.route.request(`name ${link.name} also ${name}`, RTM_NEWLINKPROP, flags, encode(link, name));
 }
 

@@ -6,10 +6,7 @@ import { type Codec, DecodeError } from "../codec/codec.ts";
 import { toHex } from "../codec/hex.ts";
 import { Label, nameLater, Path } from "../codec/path.ts";
 import { Writer } from "../codec/writer.ts";
-
-const NLA_F_NESTED = 0x8000;
-const NLA_TYPE_MASK = 0x3fff;
-const HEADER_BYTES = 4;
+import { NLA_F_NESTED, NLA_HDRLEN, NLA_TYPE_MASK } from "./headers/netlink.ts";
 
 /** One row of an attribute table. The label is a class, so that the row and its copies share it. */
 export interface Attribute<T> {
@@ -74,7 +71,7 @@ export class Attributes {
     const out = this.out ?? new Writer();
     this.out = out;
     out
-      .u16(payload.length + HEADER_BYTES)
+      .u16(payload.length + NLA_HDRLEN)
       .u16(id)
       .bytes(payload)
       .align(4);
@@ -97,16 +94,16 @@ export class Attributes {
     const found = new Attributes(path);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let at = 0;
-    while (at + HEADER_BYTES <= bytes.length) {
+    while (at + NLA_HDRLEN <= bytes.length) {
       const length = view.getUint16(at, true);
-      if (length < HEADER_BYTES || at + length > bytes.length) {
+      if (length < NLA_HDRLEN || at + length > bytes.length) {
         throw new DecodeError(
           path.toString(),
           `attribute at byte ${at} claims ${length} bytes, ${bytes.length - at} are left`,
         );
       }
       const id = view.getUint16(at + 2, true) & NLA_TYPE_MASK;
-      found.rows.push(new Received(id, bytes.subarray(at + HEADER_BYTES, at + length)));
+      found.rows.push(new Received(id, bytes.subarray(at + NLA_HDRLEN, at + length)));
       at += (length + 3) & ~3;
     }
     return found;

@@ -1,6 +1,6 @@
 /** What a bridge does with one of its ports. Source: linux/if_link.h (IFLA_BRPORT_*), rtnetlink's messages of AF_BRIDGE. */
+import { AF_BRIDGE } from "../linux/headers/socket.ts";
 import { Attributes } from "./attributes.ts";
-import { AF_BRIDGE } from "./family.ts";
 import { RTM_SETLINK } from "./headers/rtnetlink.ts";
 import { findLinkByIndex, type Link, linkHeader } from "./link.ts";
 import { bridgePortAttributes, linkAttributes } from "./link-attributes.ts";

@@ -2,8 +2,8 @@
 import { type Codec, DecodeError, u16 } from "../codec/codec.ts";
 import type { Path } from "../codec/path.ts";
 import { Writer } from "../codec/writer.ts";
+import { AF_BRIDGE } from "../linux/headers/socket.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
-import { AF_BRIDGE } from "./family.ts";
 import {
   RTEXT_FILTER_BRVLAN_COMPRESSED,
   RTM_DELLINK,

@@ -1,12 +1,13 @@
 /** New links of any kind: veth pairs, bridges, and whatever a kind's own attributes describe. Source: rtnetlink(7). */
+import { AF_UNSPEC } from "../linux/headers/socket.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import { Attributes } from "./attributes.ts";
-import { AF_UNSPEC } from "./family.ts";
 import { IFF_UP } from "./headers/if.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./headers/netlink.ts";
 import { RTM_NEWLINK } from "./headers/rtnetlink.ts";
 import { type Link, linkHeader } from "./link.ts";
 import { bridgeAttributes, linkAttributes, linkInfoAttributes, vethAttributes } from "./link-attributes.ts";
-import { messageBody, messageFlag } from "./message.ts";
+import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** What a new link is to be; what is left out, `undefined`, or an MTU of 0 is the kernel's choice. */
@@ -31,7 +32,7 @@ export interface LinkSpec {
 
 /** Creates a link. @throws KernelError; EEXIST when the name is taken */
 export function createLink(stack: NetworkStack, spec: LinkSpec): void {
-  const flags = messageFlag.create | messageFlag.exclusive;
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
   stack.route.request(`create ${spec.kind} ${spec.name}`, RTM_NEWLINK, flags, encodeLink(spec));
 }
 

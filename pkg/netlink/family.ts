@@ -1,10 +1,6 @@
 /** Address families as the kernel numbers them. Source: linux/socket.h. */
 import type { Family } from "../ip/address.ts";
-
-export const AF_UNSPEC = 0;
-export const AF_BRIDGE = 7;
-const AF_INET = 2;
-const AF_INET6 = 10;
+import { AF_INET, AF_INET6 } from "../linux/headers/socket.ts";
 
 export function familyNumber(family: Family): number {
   return family === 4 ? AF_INET : AF_INET6;

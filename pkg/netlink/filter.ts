@@ -6,9 +6,10 @@ import { cstring, raw, u32 } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes, attribute, attributes, nested } from "./attributes.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./headers/netlink.ts";
 import { RTM_DELTFILTER, RTM_GETTFILTER, RTM_NEWTFILTER } from "./headers/rtnetlink.ts";
 import type { Link } from "./link.ts";
-import { messageBody, messageFlag } from "./message.ts";
+import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 import { decodeTraffic, type TrafficObject, trafficAttributes, trafficHeader } from "./traffic.ts";
 
@@ -67,7 +68,7 @@ export interface Filter {
 
 /** Adds a filter. @throws KernelError; EEXIST when its priority serves another protocol, ENOENT when the kernel lacks u32 or mirred */
 export function addFilter(stack: NetworkStack, link: Link, filter: FilterSpec): void {
-  const flags = messageFlag.create | messageFlag.exclusive;
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
   stack.route.request(`add filter to ${link.name}`, RTM_NEWTFILTER, flags, encodeFilter(link.index, filter));
 }
 

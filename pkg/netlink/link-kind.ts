@@ -1,10 +1,11 @@
 /** Kinds of links that the kernel can make. Source: rtnl_newlink of linux net/core/rtnetlink.c. */
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./headers/netlink.ts";
 import { RTM_NEWLINK } from "./headers/rtnetlink.ts";
 import { linkHeader } from "./link.ts";
 import { linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
-import { messageBody, messageFlag } from "./message.ts";
+import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** Longer than any interface of this name is likely to be there. */
@@ -38,7 +39,7 @@ function isKnownWithoutData(stack: NetworkStack, kind: string): boolean {
     .set(linkAttributes.name, NOBODY)
     .set(linkAttributes.transmitQueues, TOO_MANY_QUEUES)
     .set(linkAttributes.info, new Attributes().set(linkInfoAttributes.kind, kind));
-  const flags = messageFlag.create | messageFlag.exclusive;
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
   try {
     stack.route.request(`ask for links of kind ${kind}`, RTM_NEWLINK, flags, messageBody(linkHeader(0), content));
     return true;

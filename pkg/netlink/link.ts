@@ -4,13 +4,14 @@
  */
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
+import { AF_UNSPEC } from "../linux/headers/socket.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import { Attributes } from "./attributes.ts";
-import { AF_UNSPEC } from "./family.ts";
 import { ALTIFNAMSIZ, IFF_ALLMULTI, IFF_PROMISC, IFF_UP, IFNAMSIZ } from "./headers/if.ts";
+import { NLM_F_ACK } from "./headers/netlink.ts";
 import { RTEXT_FILTER_SKIP_STATS, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK } from "./headers/rtnetlink.ts";
 import { familyAttributes, inet6Attributes, linkAttributes, linkInfoAttributes } from "./link-attributes.ts";
-import { type Message, messageBody, messageFlag } from "./message.ts";
+import { type Message, messageBody } from "./message.ts";
 import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
 
@@ -144,7 +145,7 @@ export function changeLink(stack: NetworkStack, link: Link, change: LinkChange):
 /** The same as part of a batch. */
 export function linkChange(link: Link, change: LinkChange): BatchMessage {
   const body = encodeChange(link.index, change);
-  return { operation: `change link ${link.name}`, type: RTM_NEWLINK, flags: messageFlag.ack, body };
+  return { operation: `change link ${link.name}`, type: RTM_NEWLINK, flags: NLM_F_ACK, body };
 }
 
 /** The message of `changeLink`. */

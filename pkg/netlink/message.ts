@@ -5,27 +5,7 @@
 import { cstring, DecodeError, u32 } from "../codec/codec.ts";
 import type { Writer } from "../codec/writer.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
-
-/** NLM_F_* */
-export const messageFlag = {
-  request: 0x1,
-  multi: 0x2,
-  ack: 0x4,
-  dumpInterrupted: 0x10,
-  dumpFiltered: 0x20,
-  /** Of requests that read. */
-  dump: 0x300,
-  /** Of requests that create. */
-  replace: 0x100,
-  exclusive: 0x200,
-  create: 0x400,
-  append: 0x800,
-} as const;
-
-/** NLMSG_* */
-export const controlMessage = { noop: 1, error: 2, done: 3, overrun: 4 } as const;
-
-export const HEADER_BYTES = 16;
+import { NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_HDRLEN } from "./headers/netlink.ts";
 
 /** One message: what follows its header is `body`. */
 export interface Message {
@@ -44,7 +24,7 @@ export interface Envelope {
 /** Appends a message, padded to 4 bytes. */
 export function writeMessage(out: Writer, type: number, flags: number, sequence: number, body: Uint8Array): void {
   out
-    .u32(HEADER_BYTES + body.length)
+    .u32(NLMSG_HDRLEN + body.length)
     .u16(type)
     .u16(flags)
     .u32(sequence)
@@ -58,16 +38,16 @@ export function splitMessages(bytes: Uint8Array): Envelope[] {
   const found: Envelope[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
-  while (at + HEADER_BYTES <= bytes.length) {
+  while (at + NLMSG_HDRLEN <= bytes.length) {
     const length = view.getUint32(at, true);
-    if (length < HEADER_BYTES || at + length > bytes.length) {
+    if (length < NLMSG_HDRLEN || at + length > bytes.length) {
       throw new DecodeError("message", `message at byte ${at} claims ${length} bytes, ${bytes.length - at} are left`);
     }
     found.push({
       type: view.getUint16(at + 4, true),
       flags: view.getUint16(at + 6, true),
       sequence: view.getUint32(at + 8, true),
-      body: bytes.slice(at + HEADER_BYTES, at + length),
+      body: bytes.slice(at + NLMSG_HDRLEN, at + length),
     });
     at += (length + 3) & ~3;
   }
@@ -82,9 +62,6 @@ export interface Acknowledgement {
   readonly text: string;
 }
 
-const FLAG_CAPPED = 0x100;
-const FLAG_HAS_ATTRIBUTES = 0x200;
-
 /** NLMSGERR_ATTR_* */
 const acknowledgementAttributes = attributes({
   message: attribute(1, cstring),
@@ -95,16 +72,16 @@ const acknowledgementAttributes = attributes({
 /** Reads NLMSG_ERROR, where the request's header (and unless capped, its body) stands before the attributes. */
 export function decodeAcknowledgement(message: Envelope): Acknowledgement {
   const error = errorNumber(message);
-  if ((message.flags & FLAG_HAS_ATTRIBUTES) === 0) return { error, text: "" };
+  if ((message.flags & NLM_F_ACK_TLVS) === 0) return { error, text: "" };
   const view = new DataView(message.body.buffer, message.body.byteOffset, message.body.length);
-  const echoed = (message.flags & FLAG_CAPPED) === 0 ? (view.getUint32(4, true) + 3) & ~3 : HEADER_BYTES;
+  const echoed = (message.flags & NLM_F_CAPPED) === 0 ? (view.getUint32(4, true) + 3) & ~3 : NLMSG_HDRLEN;
   return { error, text: explanation(message.body.subarray(Math.min(message.body.length, 4 + echoed))) };
 }
 
 /** Reads NLMSG_DONE: an errno for dumps that failed on the way, then attributes. */
 export function decodeDone(message: Envelope): Acknowledgement {
   if (message.body.length < 4) return { error: 0, text: "" };
-  const text = (message.flags & FLAG_HAS_ATTRIBUTES) === 0 ? "" : explanation(message.body.subarray(4));
+  const text = (message.flags & NLM_F_ACK_TLVS) === 0 ? "" : explanation(message.body.subarray(4));
   return { error: errorNumber(message), text };
 }
 

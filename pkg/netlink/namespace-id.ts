@@ -1,9 +1,9 @@
 /** The numbers by which one network namespace knows others, as links give them. Source: linux/net_namespace.h. */
 import { i32, u32 } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
+import { AF_UNSPEC } from "../linux/headers/socket.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
-import { AF_UNSPEC } from "./family.ts";
 import { RTM_GETNSID } from "./headers/rtnetlink.ts";
 import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";

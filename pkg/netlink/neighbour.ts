@@ -3,11 +3,13 @@ import { address, mac, u32 } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Address } from "../ip/address.ts";
 import { KernelError } from "../linux/errno.ts";
+import { AF_UNSPEC } from "../linux/headers/socket.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
-import { AF_UNSPEC, familyNumber, familyOf } from "./family.ts";
+import { familyNumber, familyOf } from "./family.ts";
+import { NLM_F_CREATE, NLM_F_REPLACE } from "./headers/netlink.ts";
 import { RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH } from "./headers/rtnetlink.ts";
 import type { Link } from "./link.ts";
-import { type Message, messageBody, messageFlag } from "./message.ts";
+import { type Message, messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** NUD_* */
@@ -57,7 +59,7 @@ export function setNeighbour(stack: NetworkStack, link: Link, address: Address, 
     .set(neighbourAttributes.address, address)
     .set(neighbourAttributes.mac, hardwareAddress);
   const body = messageBody(header(familyNumber(address.family), link.index, neighbourState.permanent), content);
-  const flags = messageFlag.create | messageFlag.replace;
+  const flags = NLM_F_CREATE | NLM_F_REPLACE;
   stack.route.request(`set neighbour ${address.toString()} of ${link.name}`, RTM_NEWNEIGH, flags, body);
 }
 

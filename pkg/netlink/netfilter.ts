@@ -1,9 +1,6 @@
 /** What all netfilter subsystems share on netlink. Used by conntrack.ts and pkg/nftables. Source: linux/netfilter/nfnetlink.h. */
 import type { Attributes } from "./attributes.ts";
 
-/** The netlink protocol of nf_tables and conntrack. */
-export const NETLINK_NETFILTER = 12;
-
 /** NFNL_SUBSYS_*: the upper byte of a message's type. */
 export const subsystem = { conntrack: 1, nftables: 10 } as const;
 

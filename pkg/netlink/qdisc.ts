@@ -4,14 +4,12 @@
  */
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
+import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE } from "./headers/netlink.ts";
 import { RTM_DELQDISC, RTM_GETQDISC, RTM_GETTCLASS, RTM_NEWQDISC, RTM_NEWTCLASS } from "./headers/rtnetlink.ts";
 import type { Link } from "./link.ts";
-import { messageBody, messageFlag } from "./message.ts";
+import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 import { decodeTraffic, type TrafficObject, trafficAttributes, trafficHeader, trafficParent } from "./traffic.ts";
-
-/** NLM_F_ECHO: older kernels answer a question about a queue as they notify of one, which the asker must ask for. */
-const ECHO = 0x8;
 
 /** lo, on which a question about kinds is asked. */
 const LOOPBACK_INDEX = 1;
@@ -30,7 +28,7 @@ export interface QdiscSpec {
 export function findQdisc(stack: NetworkStack, link: Link, parent: number): TrafficObject | undefined {
   const body = messageBody(trafficHeader(link.index, 0, parent), new Attributes());
   try {
-    const answer = stack.route.request(`find the queue of ${link.name}`, RTM_GETQDISC, ECHO, body).at(0);
+    const answer = stack.route.request(`find the queue of ${link.name}`, RTM_GETQDISC, NLM_F_ECHO, body).at(0);
     if (answer === undefined) return undefined;
     const found = decodeTraffic(answer.body);
     return found.handle === 0 ? undefined : found;
@@ -47,7 +45,7 @@ export function findQdisc(stack: NetworkStack, link: Link, parent: number): Traf
  * @throws KernelError; ENOENT when the kernel has no such kind, EINVAL when a queue of another kind has the handle
  */
 export function setQdisc(stack: NetworkStack, link: Link, spec: QdiscSpec): void {
-  const flags = messageFlag.create | messageFlag.replace;
+  const flags = NLM_F_CREATE | NLM_F_REPLACE;
   stack.route.request(`set queue ${spec.kind} of ${link.name}`, RTM_NEWQDISC, flags, encodeQdisc(link.index, spec));
 }
 
@@ -73,7 +71,7 @@ export function removeQdisc(stack: NetworkStack, link: Link, parent: number): bo
 /** Makes a class of a queue, or changes one. @throws KernelError */
 export function setClass(stack: NetworkStack, link: Link, spec: QdiscSpec): void {
   const operation = `set class of ${spec.kind} of ${link.name}`;
-  stack.route.request(operation, RTM_NEWTCLASS, messageFlag.create, encodeQdisc(link.index, spec));
+  stack.route.request(operation, RTM_NEWTCLASS, NLM_F_CREATE, encodeQdisc(link.index, spec));
 }
 
 /** The class with that handle. @throws KernelError */
@@ -94,7 +92,7 @@ export function findClass(stack: NetworkStack, link: Link, handle: number): Traf
 export function isKnownQdisc(stack: NetworkStack, kind: string): boolean {
   const content = new Attributes().set(trafficAttributes.kind, kind);
   const body = messageBody(trafficHeader(LOOPBACK_INDEX, 0, trafficParent.root), content);
-  const flags = messageFlag.create | messageFlag.exclusive;
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
   try {
     stack.route.request(`ask for queues of kind ${kind}`, RTM_NEWQDISC, flags, body);
     return true;

@@ -7,6 +7,7 @@ import { toHex } from "../codec/hex.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
+import { NLA_HDRLEN, NLA_TYPE_MASK, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE } from "./headers/netlink.ts";
 import {
   RTM_DELROUTE,
   RTM_F_CLONED,
@@ -15,7 +16,7 @@ import {
   RTNEXTHOP_BYTES,
   RTNH_F_ONLINK,
 } from "./headers/rtnetlink.ts";
-import { messageBody, messageFlag } from "./message.ts";
+import { messageBody } from "./message.ts";
 import { dumpedRoutes, matchesFilter, modeFlags, type RouteFilter, type RouteMode } from "./route.ts";
 import { decodeRoute, type Route } from "./route-message.ts";
 import type { BatchMessage } from "./socket.ts";
@@ -36,8 +37,6 @@ const NEXTHOP_ID = 30;
 /** What belongs to one way of a route. */
 const OF_WAY: readonly number[] = [GATEWAY, REALM, VIA, ENCAPSULATION_TYPE, ENCAPSULATION];
 
-const ATTRIBUTE_BYTES = 4;
-const TYPE_MASK = 0x3fff;
 /** struct rta_cacheinfo: rta_expires, in 1/100 s; 0 is never. */
 const EXPIRES_AT = 8;
 const TICKS_PER_SECOND = 100;
@@ -72,10 +71,10 @@ function partsOf(bytes: Uint8Array): Part[] {
   const parts: Part[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
-  while (at + ATTRIBUTE_BYTES <= bytes.length) {
+  while (at + NLA_HDRLEN <= bytes.length) {
     const length = view.getUint16(at, true);
-    if (length < ATTRIBUTE_BYTES || at + length > bytes.length) break;
-    parts.push(new Part(view.getUint16(at + 2, true), bytes.subarray(at + ATTRIBUTE_BYTES, at + length)));
+    if (length < NLA_HDRLEN || at + length > bytes.length) break;
+    parts.push(new Part(view.getUint16(at + 2, true), bytes.subarray(at + NLA_HDRLEN, at + length)));
     at += (length + 3) & ~3;
   }
   return parts;
@@ -131,7 +130,7 @@ export class RouteCopy {
     let expiresSeconds = 0;
     for (const part of partsOf(body.subarray(RTMSG_BYTES))) {
       const { payload } = part;
-      const id = part.id & TYPE_MASK;
+      const id = part.id & NLA_TYPE_MASK;
       const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
       if (id === LINK_INDEX) linkIndex = indexNow(view.getUint32(0, true));
       else if (id === MULTIPATH) ways = waysOf(payload, indexNow);
@@ -260,7 +259,7 @@ export function addRouteCopy(stack: NetworkStack, copy: RouteCopy, table: number
     if (!copy.isOfObject) throw error;
     // A nexthop object goes when its link goes down; the route is then written out.
     const body = copy.message(table, linkIndex, false);
-    stack.route.request(`add route ${copy.toString()}`, RTM_NEWROUTE, messageFlag.create | messageFlag.append, body);
+    stack.route.request(`add route ${copy.toString()}`, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, body);
     return true;
   }
 }
@@ -276,7 +275,7 @@ export function additionOf(
   return {
     operation: `add route ${copy.toString()} to table ${table}`,
     type: RTM_NEWROUTE,
-    flags: modeFlags(mode) | messageFlag.ack,
+    flags: modeFlags(mode) | NLM_F_ACK,
     body: copy.message(table, linkIndex, mayNameNexthop),
   };
 }
@@ -298,7 +297,7 @@ export function deletionOf(copy: RouteCopy, table: number, linkIndex: number): B
   return {
     operation: `delete route ${copy.toString()} from table ${table}`,
     type: RTM_DELROUTE,
-    flags: messageFlag.ack,
+    flags: NLM_F_ACK,
     body: copy.message(table, linkIndex),
   };
 }

@@ -3,6 +3,7 @@ import type { Address, Family } from "../ip/address.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
 import { familyNumber } from "./family.ts";
+import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from "./headers/netlink.ts";
 import {
   RT_SCOPE_NOWHERE,
   RT_TABLE_MAIN,
@@ -13,7 +14,7 @@ import {
   RTN_PROHIBIT,
   RTN_UNREACHABLE,
 } from "./headers/rtnetlink.ts";
-import { type Message, messageBody, messageFlag } from "./message.ts";
+import { type Message, messageBody } from "./message.ts";
 import { decodeRoute, encodeRoute, type Route, type RouteSpec, routeAttributes, routeHeader } from "./route-message.ts";
 import type { BatchMessage } from "./socket.ts";
 import type { NetworkStack } from "./stack.ts";
@@ -83,13 +84,13 @@ export type RouteMode = "create" | "exclusive" | "replace" | "append";
 export function modeFlags(mode: RouteMode): number {
   switch (mode) {
     case "create":
-      return messageFlag.create;
+      return NLM_F_CREATE;
     case "exclusive":
-      return messageFlag.create | messageFlag.exclusive;
+      return NLM_F_CREATE | NLM_F_EXCL;
     case "replace":
-      return messageFlag.create | messageFlag.replace;
+      return NLM_F_CREATE | NLM_F_REPLACE;
     case "append":
-      return messageFlag.create | messageFlag.append;
+      return NLM_F_CREATE | NLM_F_APPEND;
   }
 }
 
@@ -113,7 +114,7 @@ export function deleteRoute(stack: NetworkStack, route: RouteSpec): boolean {
 /** The same as part of a batch. */
 export function routeDeletion(route: RouteSpec): BatchMessage {
   const body = encodeRoute({ ...route, protocol: route.protocol ?? 0, type: route.type ?? 0 }, RT_SCOPE_NOWHERE);
-  return { operation: `delete route ${routeText(route)}`, type: RTM_DELROUTE, flags: messageFlag.ack, body };
+  return { operation: `delete route ${routeText(route)}`, type: RTM_DELROUTE, flags: NLM_F_ACK, body };
 }
 
 function routeText(route: RouteSpec): string {

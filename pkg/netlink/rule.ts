@@ -4,10 +4,12 @@ import { Writer } from "../codec/writer.ts";
 import type { Address, Family } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
 import { KernelError } from "../linux/errno.ts";
+import { AF_UNSPEC } from "../linux/headers/socket.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
-import { AF_UNSPEC, familyNumber, familyOf } from "./family.ts";
+import { familyNumber, familyOf } from "./family.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./headers/netlink.ts";
 import { RT_TABLE_UNSPEC, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE } from "./headers/rtnetlink.ts";
-import { type Message, messageBody, messageFlag } from "./message.ts";
+import { type Message, messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
 /** FR_ACT_TO_TBL */
@@ -86,7 +88,7 @@ export function listRules(stack: NetworkStack, family?: Family): Rule[] {
 
 /** Adds a rule. @throws KernelError; EEXIST when there is an equal one */
 export function addRule(stack: NetworkStack, rule: RuleSpec): void {
-  const flags = messageFlag.create | messageFlag.exclusive;
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
   stack.route.request(`add policy rule for table ${rule.table}`, RTM_NEWRULE, flags, encodeRule(rule));
 }
 

@@ -8,47 +8,48 @@ import { bind, clockMs, errno, poll, recv, send, setsockopt, socket } from "#sys
 import { u32 } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
+import { EAGAIN, EINTR, EMSGSIZE, ENOBUFS, ETIMEDOUT } from "../linux/headers/errno.ts";
+import { POLLIN } from "../linux/headers/poll.ts";
+import {
+  AF_NETLINK,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  MSG_TRUNC,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_RCVTIMEO,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_NETLINK,
+  SOL_SOCKET,
+} from "../linux/headers/socket.ts";
 import { remainingMs, throwIfTerminated } from "../linux/termination.ts";
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
 import {
-  controlMessage,
+  NETLINK_ADD_MEMBERSHIP,
+  NETLINK_CAP_ACK,
+  NETLINK_EXT_ACK,
+  NETLINK_GET_STRICT_CHK,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_NOOP,
+} from "./headers/netlink.ts";
+import {
   decodeAcknowledgement,
   decodeDone,
   type Envelope,
   type Message,
-  messageFlag,
   splitMessages,
   writeMessage,
 } from "./message.ts";
 
 export type { Message };
-
-/** linux/socket.h, asm-generic/socket.h, bits/socket_type.h, bits/poll.h */
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0x80000;
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
-const SO_SNDBUFFORCE = 32;
-const SO_RCVBUFFORCE = 33;
-const SO_SNDBUF = 7;
-const SO_RCVBUF = 8;
-const MSG_PEEK = 0x2;
-const MSG_TRUNC = 0x20;
-const MSG_DONTWAIT = 0x40;
-const POLLIN = 1;
-/** SOL_NETLINK and its options */
-const SOL_NETLINK = 270;
-const NETLINK_ADD_MEMBERSHIP = 1;
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-const NETLINK_GET_STRICT_CHK = 12;
-
-const EINTR = 4;
-const EAGAIN = 11;
-const EMSGSIZE = 90;
-const ENOBUFS = 105;
-const ETIMEDOUT = 110;
 
 /** The kernel answers while the request is being sent; this only bounds the impossible. */
 const ANSWER_SECONDS = 10;
@@ -118,12 +119,12 @@ export class NetlinkSocket {
    * abandon it, since its outcome would be unknown. @throws KernelError
    */
   request(operation: string, type: number, flags: number, body: Uint8Array): Message[] {
-    const sequence = this.transmit(operation, type, flags | messageFlag.request | messageFlag.ack, body);
+    const sequence = this.transmit(operation, type, flags | NLM_F_REQUEST | NLM_F_ACK, body);
     const answers: Message[] = [];
     for (;;) {
       for (const message of this.read(operation)) {
         if (message.sequence !== sequence) continue;
-        if (message.type !== controlMessage.error) {
+        if (message.type !== NLMSG_ERROR) {
           answers.push({ type: message.type, body: message.body });
           continue;
         }
@@ -139,7 +140,7 @@ export class NetlinkSocket {
    */
   dump(operation: string, type: number, body: Uint8Array): Message[] {
     for (let tries = 0; tries < DUMP_TRIES; tries++) {
-      const sequence = this.transmit(operation, type, messageFlag.request | messageFlag.dump, body);
+      const sequence = this.transmit(operation, type, NLM_F_REQUEST | NLM_F_DUMP, body);
       const outcome = this.collectDump(operation, sequence);
       if (outcome.complete) return outcome.messages;
       throwIfTerminated(operation);
@@ -153,18 +154,18 @@ export class NetlinkSocket {
     for (;;) {
       for (const message of this.readDump(operation)) {
         if (message.sequence !== sequence) continue;
-        if ((message.flags & messageFlag.dumpInterrupted) !== 0) complete = false;
-        if (message.type === controlMessage.error) {
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) complete = false;
+        if (message.type === NLMSG_ERROR) {
           this.accept(operation, message);
           return { messages, complete };
         }
-        if (message.type === controlMessage.done) {
+        if (message.type === NLMSG_DONE) {
           const { error, text } = decodeDone(message);
           if (error === EINTR) complete = false;
           else if (error !== 0) throw new KernelError(operation, error, text);
           return { messages, complete };
         }
-        if (message.type !== controlMessage.noop) messages.push({ type: message.type, body: message.body });
+        if (message.type !== NLMSG_NOOP) messages.push({ type: message.type, body: message.body });
       }
     }
   }
@@ -193,14 +194,14 @@ export class NetlinkSocket {
   }
 
   private readFirst(operation: string, type: number, body: Uint8Array): Message[] {
-    this.transmit(operation, type, messageFlag.request | messageFlag.dump, body);
+    this.transmit(operation, type, NLM_F_REQUEST | NLM_F_DUMP, body);
     const messages: Message[] = [];
     for (const message of this.readDump(operation)) {
-      if (message.type === controlMessage.error) this.accept(operation, message);
-      else if (message.type === controlMessage.done) {
+      if (message.type === NLMSG_ERROR) this.accept(operation, message);
+      else if (message.type === NLMSG_DONE) {
         const { error, text } = decodeDone(message);
         if (error !== 0 && error !== EINTR) throw new KernelError(operation, error, text);
-      } else if (message.type !== controlMessage.noop) messages.push({ type: message.type, body: message.body });
+      } else if (message.type !== NLMSG_NOOP) messages.push({ type: message.type, body: message.body });
     }
     return messages;
   }
@@ -215,8 +216,8 @@ export class NetlinkSocket {
     let expected = 0;
     for (const message of messages) {
       this.sequence += 1;
-      if ((message.flags & messageFlag.ack) !== 0) expected += 1;
-      writeMessage(out, message.type, message.flags | messageFlag.request, this.sequence, message.body);
+      if ((message.flags & NLM_F_ACK) !== 0) expected += 1;
+      writeMessage(out, message.type, message.flags | NLM_F_REQUEST, this.sequence, message.body);
     }
     this.reserveInbox(messages.length);
     this.sendAll(operation, out.done());
@@ -225,7 +226,7 @@ export class NetlinkSocket {
       const received = this.readQueued(operation, failure === undefined && expected > 0);
       if (received === undefined) break;
       for (const message of received) {
-        if (message.sequence < first || message.type !== controlMessage.error) continue;
+        if (message.sequence < first || message.type !== NLMSG_ERROR) continue;
         expected -= 1;
         const { error, text } = decodeAcknowledgement(message);
         if (error === 0 || failure !== undefined) continue;

@@ -1,10 +1,7 @@
 /** The network of one namespace as its netlink sockets reach it. What pkg/netlink and pkg/nftables do takes one first. */
 import type { NetworkNamespace } from "../netns/network-namespace.ts";
-import { NETLINK_NETFILTER } from "./netfilter.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE } from "./headers/netlink.ts";
 import { NetlinkSocket } from "./socket.ts";
-
-/** linux/netlink.h */
-const NETLINK_ROUTE = 0;
 
 /** Sockets are opened when first needed. */
 export class NetworkStack {

@@ -4,8 +4,8 @@
  */
 import { cstring, raw } from "../codec/codec.ts";
 import { Writer } from "../codec/writer.ts";
+import { AF_UNSPEC } from "../linux/headers/socket.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
-import { AF_UNSPEC } from "./family.ts";
 
 const TCMSG_BYTES = 20;
 

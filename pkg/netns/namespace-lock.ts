@@ -5,12 +5,9 @@
 import { closeSync, openSync } from "node:fs";
 import { clockMs, errno, flock, poll } from "#system";
 import { KernelError } from "../linux/errno.ts";
+import { EAGAIN, EINTR } from "../linux/headers/errno.ts";
+import { LOCK_EX, LOCK_NB, LOCK_SH } from "../linux/headers/file.ts";
 
-const LOCK_SH = 1;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-const EINTR = 4;
-const EAGAIN = 11;
 const RETRY_MS = 2;
 
 /** Held until `release`, or until the process ends. */

@@ -5,6 +5,7 @@
 import { DecodeError } from "../codec/codec.ts";
 import { toHex } from "../codec/hex.ts";
 import { Attributes } from "../netlink/attributes.ts";
+import { NLA_HDRLEN, NLA_TYPE_MASK } from "../netlink/headers/netlink.ts";
 import { NFGENMSG_BYTES, netfilterMessage } from "../netlink/netfilter.ts";
 import type { Message, NetlinkSocket } from "../netlink/socket.ts";
 import { unlessAbsent } from "./absence.ts";
@@ -15,10 +16,8 @@ import { familyNumber, type Table } from "./table.ts";
 import { OWN_TYPE, userdataComment, userdataEntry } from "./userdata.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
-const HEADER_BYTES = 4;
 const USERDATA = 6; // NFTA_SET_ELEM_USERDATA
 const ELEMENTS = 3; // NFTA_SET_ELEM_LIST_ELEMENTS
-const TYPE_MASK = 0x3fff;
 
 /** An element as the kernel sent it; members are decoded when asked for. */
 export class ListedElement {
@@ -131,7 +130,7 @@ function memberList(body: Uint8Array): Uint8Array {
 /** Where the member at `at` ends, without padding. @throws DecodeError */
 function memberEnd(view: DataView, at: number): number {
   const length = view.getUint16(at, true);
-  if (length < HEADER_BYTES || at + length > view.byteLength) {
+  if (length < NLA_HDRLEN || at + length > view.byteLength) {
     throw new DecodeError("elements", `member at byte ${at} claims ${length} bytes, ${view.byteLength - at} are left`);
   }
   return at + length;
@@ -142,14 +141,14 @@ function scanMessage(body: Uint8Array, wanted: (userdata: Uint8Array) => boolean
   const list = memberList(body);
   const view = new DataView(list.buffer, list.byteOffset, list.length);
   let at = 0;
-  while (at + HEADER_BYTES <= list.length) {
+  while (at + NLA_HDRLEN <= list.length) {
     const end = memberEnd(view, at);
-    let row = at + HEADER_BYTES;
-    while (row + HEADER_BYTES <= end) {
+    let row = at + NLA_HDRLEN;
+    while (row + NLA_HDRLEN <= end) {
       const rowEnd = memberEnd(view, row);
-      if ((view.getUint16(row + 2, true) & TYPE_MASK) === USERDATA) {
-        if (wanted(list.subarray(row + HEADER_BYTES, rowEnd))) {
-          found.push(new ListedElement(list.subarray(at + HEADER_BYTES, end)));
+      if ((view.getUint16(row + 2, true) & NLA_TYPE_MASK) === USERDATA) {
+        if (wanted(list.subarray(row + NLA_HDRLEN, rowEnd))) {
+          found.push(new ListedElement(list.subarray(at + NLA_HDRLEN, end)));
         }
         break;
       }
@@ -165,9 +164,9 @@ function splitAll(answers: readonly Message[]): ListedElement[] {
     const list = memberList(answer.body);
     const view = new DataView(list.buffer, list.byteOffset, list.length);
     let at = 0;
-    while (at + HEADER_BYTES <= list.length) {
+    while (at + NLA_HDRLEN <= list.length) {
       const end = memberEnd(view, at);
-      found.push(new ListedElement(list.subarray(at + HEADER_BYTES, end)));
+      found.push(new ListedElement(list.subarray(at + NLA_HDRLEN, end)));
       at = (end + 3) & ~3;
     }
   }

@@ -14,6 +14,7 @@ import {
   setAttributes,
   tableAttributes,
 } from "./messages.ts";
+import { NFT_SET_MAP } from "./set.ts";
 import { familyNumber, familyOf, type Table, tableText } from "./table.ts";
 import { SET_COMMENT, userdataComment } from "./userdata.ts";
 
@@ -149,7 +150,7 @@ export function listSets(socket: NetlinkSocket, table: Table): ListedSet[] {
     const row = content(answer.body);
     sets.push({
       name: row.get(setAttributes.name) ?? "",
-      isMap: ((row.get(setAttributes.flags) ?? 0) & FLAG_MAP) !== 0,
+      isMap: ((row.get(setAttributes.flags) ?? 0) & NFT_SET_MAP) !== 0,
       keyLength: row.get(setAttributes.keyLength) ?? 0,
       dataLength: row.get(setAttributes.dataLength) ?? 0,
       comment: userdataComment(row.get(setAttributes.userdata), SET_COMMENT),
@@ -157,8 +158,6 @@ export function listSets(socket: NetlinkSocket, table: Table): ListedSet[] {
   }
   return sets;
 }
-
-const FLAG_MAP = 0x8; // NFT_SET_MAP
 
 function exists(read: () => readonly Message[]): boolean {
   return unlessAbsent(read) !== undefined;

@@ -62,8 +62,9 @@ function typeNumber(types: readonly DataType[]): number {
   return number >>> 0;
 }
 
-const FLAG_INTERVAL = 0x4;
-const FLAG_MAP = 0x8;
+/** linux/netfilter/nf_tables.h */
+const NFT_SET_INTERVAL = 0x4;
+export const NFT_SET_MAP = 0x8;
 
 /** NFTNL_UDATA_SET_KEYBYTEORDER and _DATABYTEORDER */
 const KEY_BYTE_ORDER = 0;
@@ -90,7 +91,7 @@ export function encodeSet(table: Table, set: NftSet, id: number): Attributes {
   const out = new Attributes()
     .set(setAttributes.table, table.name)
     .set(setAttributes.name, set.name)
-    .set(setAttributes.flags, (set.intervals ? FLAG_INTERVAL : 0) | (isMap ? FLAG_MAP : 0))
+    .set(setAttributes.flags, (set.intervals ? NFT_SET_INTERVAL : 0) | (isMap ? NFT_SET_MAP : 0))
     .set(setAttributes.keyType, typeNumber(set.key))
     .set(setAttributes.keyLength, valueLength(set.key));
   if (isMap) {

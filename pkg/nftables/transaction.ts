@@ -4,6 +4,7 @@
  */
 import { u32be } from "../codec/codec.ts";
 import { Attributes, attribute, attributes } from "../netlink/attributes.ts";
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/headers/netlink.ts";
 import { netfilterMessage, subsystem } from "../netlink/netfilter.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { type Chain, chainPath, encodeChain } from "./chain.ts";
@@ -20,10 +21,6 @@ import { encodeExpressions, type Rule } from "./rule.ts";
 import { encodeSet, type NftSet, setPath } from "./set.ts";
 import { familyNumber, type Table, tableText } from "./table.ts";
 import { Userdata } from "./userdata.ts";
-
-const FLAG_EXCLUSIVE = 0x200; // NLM_F_EXCL
-const FLAG_CREATE = 0x400; // NLM_F_CREATE
-const FLAG_APPEND = 0x800; // NLM_F_APPEND
 
 /** An attribute's length is 16 bits; element lists are cut well below. */
 const MAX_LIST_BYTES = 32 * 1024;
@@ -65,7 +62,7 @@ export class Transaction {
       .set(tableAttributes.name, table.name)
       .set(tableAttributes.flags, 0)
       .set(tableAttributes.userdata, new Userdata().comment(comment).done());
-    return this.step(`add table ${tableText(table)}`, nftMessage.newTable, FLAG_CREATE, table, content);
+    return this.step(`add table ${tableText(table)}`, nftMessage.newTable, NLM_F_CREATE, table, content);
   }
 
   /** Removes the table and all in it. ENOENT when it is absent: add it first to be sure. */
@@ -77,7 +74,7 @@ export class Transaction {
   /** Makes the chain; nothing happens if it is there with the same base. */
   addChain(table: Table, chain: Chain): this {
     const operation = `add ${chainPath(table, chain.name)}`;
-    return this.step(operation, nftMessage.newChain, FLAG_CREATE, table, encodeChain(table, chain));
+    return this.step(operation, nftMessage.newChain, NLM_F_CREATE, table, encodeChain(table, chain));
   }
 
   /** Removes the chain. EBUSY when a rule still jumps to it, ENOENT when it is absent. Its own rules go with it. */
@@ -95,12 +92,12 @@ export class Transaction {
 
   /** Puts the rule behind the chain's others. Adding twice makes two rules. */
   addRule(table: Table, chain: string, rule: Rule): this {
-    return this.rule("add", FLAG_CREATE | FLAG_APPEND, table, chain, rule);
+    return this.rule("add", NLM_F_CREATE | NLM_F_APPEND, table, chain, rule);
   }
 
   /** Puts the rule before the chain's others. */
   insertRule(table: Table, chain: string, rule: Rule): this {
-    return this.rule("insert", FLAG_CREATE, table, chain, rule);
+    return this.rule("insert", NLM_F_CREATE, table, chain, rule);
   }
 
   private rule(verb: string, flags: number, table: Table, chain: string, rule: Rule): this {
@@ -127,7 +124,7 @@ export class Transaction {
   addSet(table: Table, set: NftSet): this {
     this.setIds += 1;
     const operation = `add ${setPath(table, set.name)}`;
-    return this.step(operation, nftMessage.newSet, FLAG_CREATE, table, encodeSet(table, set, this.setIds));
+    return this.step(operation, nftMessage.newSet, NLM_F_CREATE, table, encodeSet(table, set, this.setIds));
   }
 
   /** Removes the set and its elements. EBUSY when a rule still uses it, ENOENT when it is absent. */
@@ -151,7 +148,7 @@ export class Transaction {
     let texts: string[] = [];
     const flush = (): void => {
       const operation = `add element ${tableText(table)} ${set} { ${texts.join(", ")} }`;
-      this.elementStep(operation, nftMessage.newElements, FLAG_CREATE, table, set, list);
+      this.elementStep(operation, nftMessage.newElements, NLM_F_CREATE, table, set, list);
       list = new Attributes();
       texts = [];
     };
@@ -171,7 +168,7 @@ export class Transaction {
       const list = new Attributes();
       appendElement(list, element);
       const operation = `create element ${tableText(table)} ${set} { ${elementText(element)} }`;
-      this.elementStep(operation, nftMessage.newElements, FLAG_CREATE | FLAG_EXCLUSIVE, table, set, list);
+      this.elementStep(operation, nftMessage.newElements, NLM_F_CREATE | NLM_F_EXCL, table, set, list);
     }
     return this;
   }

@@ -5,7 +5,7 @@
 import { Address } from "../../pkg/ip/address.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { deleteFlow, deleteFlows, type Flow, flowText, listFlows } from "../../pkg/netlink/conntrack.ts";
-import { NETLINK_NETFILTER } from "../../pkg/netlink/netfilter.ts";
+import { NETLINK_NETFILTER } from "../../pkg/netlink/headers/netlink.ts";
 import { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
