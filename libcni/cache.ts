@@ -7,8 +7,8 @@ import { fromBase64, toBase64 } from "../pkg/codec/base64.ts";
 import { replaceFile } from "../pkg/linux/replace-file.ts";
 import { CniError, ErrorCode, messageOf } from "../spec/errors.ts";
 import { type JsonObject, parseObject } from "../spec/json.ts";
+import { JsonMembers } from "../spec/json-members.ts";
 import { type Attachment, type AttachmentId, capabilityArgs, noCapabilityArgs } from "./attachment.ts";
-import { JsonMembers } from "./json-members.ts";
 import type { NetworkList } from "./network-list.ts";
 
 /** Where the reference library keeps its cache, and so every runtime on the node. */

@@ -2,7 +2,7 @@
 import { parseResult, renderResult } from "../spec/convert.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { JsonObject } from "../spec/json.ts";
-import { JsonMembers } from "./json-members.ts";
+import { JsonMembers } from "../spec/json-members.ts";
 
 /**
  * The result that a plugin printed, for a configuration of version `cniVersion`, which it also has when it does not say its own.

@@ -1,7 +1,7 @@
 /** What a plugin gets on stdin: its object of the list, and what the runtime adds to it (SPEC section 1 and 3). */
 import type { JsonObject } from "../spec/json.ts";
+import { JsonMembers } from "../spec/json-members.ts";
 import type { AttachmentId } from "./attachment.ts";
-import { JsonMembers } from "./json-members.ts";
 import type { NetworkList } from "./network-list.ts";
 import type { PluginConfig } from "./plugin-config.ts";
 

@@ -1,6 +1,7 @@
 /** The configuration that the delegate gets: the given one, completed from what flanneld says. Pure. */
-import { JsonMembers } from "../../libcni/json-members.ts";
+
 import { JsonObject } from "../../spec/json.ts";
+import { JsonMembers } from "../../spec/json-members.ts";
 import type { NetworkConfig } from "../../spec/network-config.ts";
 import type { FlannelConfig } from "./config.ts";
 import type { Subnet } from "./subnet-file.ts";

@@ -6,11 +6,11 @@
  *   <dataDir>/<container>@<attachment>     the same of another interface or network of that container
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { JsonMembers } from "../../libcni/json-members.ts";
 import { isFileError } from "../../pkg/linux/errno.ts";
 import { removeUnfinished, replaceFile } from "../../pkg/linux/replace-file.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
 import { JsonObject } from "../../spec/json.ts";
+import { JsonMembers } from "../../spec/json-members.ts";
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;

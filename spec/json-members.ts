@@ -1,8 +1,8 @@
 /**
- * A JSON object being put together from members that are JSON text already. What libcni passes on without knowing it keeps its
- * place and its meaning; only what libcni sets is replaced.
+ * A JSON object being put together from members that are JSON text already. What is passed on without being known keeps its
+ * place and its meaning; only what is set is replaced. Used by libcni, and by plugins that call a delegate.
  */
-import type { JsonObject } from "../spec/json.ts";
+import type { JsonObject } from "./json.ts";
 
 export class JsonMembers {
   private names: string[] = [];
