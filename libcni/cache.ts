@@ -155,22 +155,17 @@ function fileName(network: string, id: AttachmentId): string {
 
 function decode(object: JsonObject): CachedAttachment {
   const result = object.get("result");
-  const config = fromBase64(textAt(object, "config")) ?? new Uint8Array(0);
+  const config = fromBase64(object.text("config") ?? "") ?? new Uint8Array(0);
   return {
-    network: textAt(object, "networkName"),
-    containerId: textAt(object, "containerId"),
-    ifName: textAt(object, "ifName"),
-    netns: textAt(object, "netns"),
+    network: object.text("networkName") ?? "",
+    containerId: object.text("containerId") ?? "",
+    ifName: object.text("ifName") ?? "",
+    netns: object.text("netns") ?? "",
     args: argsAt(object),
     capabilityArgs: capabilityArgs(object.get("capabilityArgs")),
     config: new TextDecoder().decode(config),
     result: result === undefined ? "" : JSON.stringify(result),
   };
-}
-
-function textAt(object: JsonObject, name: string): string {
-  const value = object.get(name);
-  return typeof value === "string" ? value : "";
 }
 
 function argsAt(object: JsonObject): (readonly [string, string])[] {

@@ -1,6 +1,7 @@
 /** One plugin's object in a network configuration list (SPEC section 1, "Plugin configuration objects"). */
 import { CniError, ErrorCode, invalidConfig } from "../spec/errors.ts";
 import { JsonObject, kindOf, parseObject } from "../spec/json.ts";
+import { textMember } from "../spec/network-config.ts";
 
 export class PluginConfig {
   readonly type: string;
@@ -15,10 +16,10 @@ export class PluginConfig {
   /** @throws CniError 6 on members of the wrong type, 7 without a type */
   constructor(object: JsonObject) {
     this.object = object;
-    this.type = textAt(object, "type");
+    this.type = textMember(object, "type");
     if (this.type === "") throw invalidConfig("missing 'type'", 'give the plugin a "type": the name of its executable');
-    this.name = textAt(object, "name");
-    this.cniVersion = textAt(object, "cniVersion");
+    this.name = textMember(object, "name");
+    this.cniVersion = textMember(object, "cniVersion");
     this.capabilities = enabledCapabilities(object);
   }
 
@@ -38,13 +39,6 @@ export class PluginConfig {
   describe(): string {
     return this.name === "" ? `type="${this.type}"` : `type="${this.type}" name="${this.name}"`;
   }
-}
-
-function textAt(object: JsonObject, key: string): string {
-  const value = object.get(key);
-  if (value === undefined) return "";
-  if (typeof value === "string") return value;
-  throw new CniError(ErrorCode.Decode, `${key}: expected a string, found ${kindOf(value)}`);
 }
 
 function enabledCapabilities(object: JsonObject): string[] {

@@ -37,8 +37,8 @@ export function prettyResult(result: string): string {
 function toVersion(value: unknown, cniVersion: string, subject: string): string {
   const object = JsonObject.of(value);
   if (object === undefined) throw new CniError(ErrorCode.Decode, `cannot decode ${subject}: expected an object`);
-  const own = object.get("cniVersion");
-  const ownVersion = typeof own === "string" && own !== "" ? own : cniVersion;
+  const own = object.text("cniVersion") ?? "";
+  const ownVersion = own === "" ? cniVersion : own;
   const result = parseResult(value, ownVersion, subject);
   if (ownVersion === cniVersion) return JsonMembers.of(object).lead("cniVersion", cniVersion).toString();
   const converted: unknown = JSON.parse(renderResult(result, cniVersion));

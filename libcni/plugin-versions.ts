@@ -11,13 +11,9 @@ export function decodeVersions(printed: string, type: string): string[] {
     throw rubbish(type, `it is not JSON: "${printed.slice(0, 400)}"`);
   }
   const object = JsonObject.of(value);
-  const cniVersion = object?.get("cniVersion");
-  if (typeof cniVersion !== "string" || cniVersion === "") throw rubbish(type, "it has no cniVersion");
-  const versions: string[] = [];
-  const supported = object?.get("supportedVersions");
-  if (Array.isArray(supported)) {
-    for (const each of supported as unknown[]) if (typeof each === "string") versions.push(each);
-  }
+  const cniVersion = object?.text("cniVersion") ?? "";
+  if (object === undefined || cniVersion === "") throw rubbish(type, "it has no cniVersion");
+  const versions = object.texts("supportedVersions");
   if (versions.length > 0) return versions;
   // The list was optional when the verb was new.
   if (cniVersion === "0.2.0") return ["0.1.0", "0.2.0"];

@@ -20,6 +20,23 @@ test("null is absent, and still there", () => {
   expect([object.get("mtu"), object.has("mtu"), object.has("ipam")]).toEqual([undefined, true, false]);
 });
 
+test("members are read as what they are wanted as; what is anything else is passed over", () => {
+  const object = read('{"text":"a","number":1,"flag":false,"list":["a",1,{"b":2},null],"none":null}');
+  expect([object.text("text"), object.number("number"), object.flag("flag")]).toEqual(["a", 1, false]);
+  expect([object.text("number"), object.number("flag"), object.flag("text")]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect([object.text("none"), object.number("absent"), object.flag("list")]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect([object.texts("list"), object.texts("text"), object.texts("absent")]).toEqual([["a"], [], []]);
+  expect(object.objects("list").map((each) => each.number("b"))).toEqual([2]);
+});
+
 test("names that JavaScript's objects have of themselves are ordinary", () => {
   expect(read("{}").get("constructor")).toBeUndefined();
   expect(read('{"__proto__":{"mtu":1}}').get("mtu")).toBeUndefined();

@@ -27,6 +27,45 @@ export class JsonObject {
     return found === undefined || found.value === null ? undefined : found.value;
   }
 
+  /** The member where it is a text; `undefined` where it is absent or anything else. */
+  text(name: string): string | undefined {
+    const value = this.get(name);
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** The same for a number. */
+  number(name: string): number | undefined {
+    const value = this.get(name);
+    return typeof value === "number" ? value : undefined;
+  }
+
+  /** The same for true and false. */
+  flag(name: string): boolean | undefined {
+    const value = this.get(name);
+    return typeof value === "boolean" ? value : undefined;
+  }
+
+  /** The texts of a list; anything else in it is passed over. Empty where there is no list. */
+  texts(name: string): string[] {
+    const found: string[] = [];
+    const value = this.get(name);
+    if (!Array.isArray(value)) return found;
+    for (const item of value as unknown[]) if (typeof item === "string") found.push(item);
+    return found;
+  }
+
+  /** The objects of a list, in the same manner. */
+  objects(name: string): JsonObject[] {
+    const found: JsonObject[] = [];
+    const value = this.get(name);
+    if (!Array.isArray(value)) return found;
+    for (const item of value as unknown[]) {
+      const each = JsonObject.of(item);
+      if (each !== undefined) found.push(each);
+    }
+    return found;
+  }
+
   /** Whether the member is there, null included. */
   has(name: string): boolean {
     return this.spellingOf(name) !== undefined;

@@ -1,6 +1,7 @@
 /** The network configuration a plugin gets on stdin: what every plugin reads of it (SPEC section 1 and 2). */
 import { CniError, ErrorCode, invalidConfig } from "./errors.ts";
 import { JsonObject, kindOf, parseObject } from "./json.ts";
+import { JsonMembers } from "./json-members.ts";
 import { identifierRule, isIdentifier } from "./names.ts";
 
 /** One attachment that a GC request calls alive. */
@@ -40,19 +41,14 @@ export class NetworkConfig {
   /** The same configuration of a GC request, which calls these attachments alive as well. */
   withAlive(more: readonly ValidAttachment[]): NetworkConfig {
     if (more.length === 0) return this;
-    const members: string[] = [];
-    const replaced = [VALID_ATTACHMENTS, ATTACHMENTS].map((name) => this.object.spellingOf(name));
-    for (const name of this.object.keys()) {
-      if (replaced.includes(name)) continue;
-      members.push(`${JSON.stringify(name)}:${JSON.stringify(this.object.get(name) ?? null)}`);
-    }
     const alive: ValidAttachment[] = [...(this.validAttachments ?? []), ...more];
-    members.push(`${JSON.stringify(VALID_ATTACHMENTS)}:${JSON.stringify(alive)}`);
-    return new NetworkConfig(`{${members.join(",")}}`);
+    const members = JsonMembers.of(this.object).remove(ATTACHMENTS).set(VALID_ATTACHMENTS, JSON.stringify(alive));
+    return new NetworkConfig(members.toString());
   }
 }
 
-function textMember(object: JsonObject, name: string): string {
+/** A member of a network configuration or of a plugin's object in one; empty where it is absent. @throws CniError 6 */
+export function textMember(object: JsonObject, name: string): string {
   const value = object.get(name);
   if (value === undefined) return "";
   if (typeof value === "string") return value;

@@ -83,19 +83,18 @@ function pluginError(type: string, path: string, outcome: Outcome): CniError {
   } catch (_) {
     document = undefined;
   }
-  const message = document?.get("msg");
-  const code = document?.get("code");
-  if (typeof message !== "string" && typeof code !== "number") {
+  const message = document?.text("msg");
+  const code = document?.number("code");
+  if (message === undefined && code === undefined) {
     return new CniError(
       ErrorCode.DelegateFailed,
       `netplugin failed but its diagnostic message is no CNI error: "${printed.slice(0, 400)}"`,
       `plugin "${type}" is ${path}`,
     );
   }
-  const details = document?.get("details");
   return new CniError(
-    typeof code === "number" ? code : ErrorCode.DelegateFailed,
-    typeof message === "string" ? message : `plugin "${type}" failed`,
-    typeof details === "string" ? details : "",
+    code ?? ErrorCode.DelegateFailed,
+    message ?? `plugin "${type}" failed`,
+    document?.text("details") ?? "",
   );
 }

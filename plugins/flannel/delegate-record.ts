@@ -147,11 +147,9 @@ export function parseRecord(text: string, path: string): Remembered | undefined 
   } catch (_) {
     return undefined;
   }
-  const type = object?.get("type");
-  const network = object?.get("name");
-  if (object === undefined || typeof type !== "string" || typeof network !== "string") return undefined;
-  const owner = JsonObject.of(object.get(OWNER));
-  const ifName = owner?.get("ifName");
+  const type = object?.text("type");
+  const network = object?.text("name");
+  if (object === undefined || type === undefined || network === undefined) return undefined;
   const fileName = path.slice(path.lastIndexOf("/") + 1);
   const end = fileName.indexOf("@");
   return {
@@ -160,7 +158,7 @@ export function parseRecord(text: string, path: string): Remembered | undefined 
     type,
     network,
     containerId: end < 0 ? fileName : fileName.slice(0, end),
-    ifName: typeof ifName === "string" ? ifName : "",
+    ifName: JsonObject.of(object.get(OWNER))?.text("ifName") ?? "",
   };
 }
 

@@ -4,7 +4,7 @@ import { AddressCopy } from "../../pkg/netlink/address-copy.ts";
 import { RouteCopy } from "../../pkg/netlink/route-copy.ts";
 import { Attachment } from "../../pkg/skel/attachment.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
-import { JsonObject, parseObject } from "../../spec/json.ts";
+import { type JsonObject, parseObject } from "../../spec/json.ts";
 import type { FormerState } from "./former-state.ts";
 
 const FORMAT = "ferrule host-device 1";
@@ -83,26 +83,30 @@ function kept(text: string, body: Uint8Array): KeptMessage {
 export function decodeState(text: string, subject: string): FormerState {
   const object = parseObject(text, subject);
   const state: FormerState = {
-    attachment: new Attachment(textAt(object, "network"), textAt(object, "containerID"), textAt(object, "ifname")),
-    namespacePath: textAt(object, "netns"),
-    namespace: textAt(object, "namespace"),
-    name: textAt(object, "name"),
-    index: numberAt(object, "index"),
-    kind: textAt(object, "kind"),
-    mac: textAt(object, "mac"),
-    permanentMac: textAt(object, "permanentMac"),
-    hardware: textAt(object, "hardware"),
-    pciAddress: textAt(object, "pciAddress"),
-    mtu: numberAt(object, "mtu"),
-    up: flagAt(object, "up"),
-    promiscuous: flagAt(object, "promiscuous"),
-    allMulticast: flagAt(object, "allMulticast"),
-    txQueueLength: numberAt(object, "txQueueLength"),
-    group: numberAt(object, "group"),
-    master: textAt(object, "master"),
-    alias: textAt(object, "alias"),
-    alternativeNames: textsAt(object, "alternativeNames"),
-    restoresAddresses: flagAt(object, "restoresAddresses"),
+    attachment: new Attachment(
+      object.text("network") ?? "",
+      object.text("containerID") ?? "",
+      object.text("ifname") ?? "",
+    ),
+    namespacePath: object.text("netns") ?? "",
+    namespace: object.text("namespace") ?? "",
+    name: object.text("name") ?? "",
+    index: object.number("index") ?? 0,
+    kind: object.text("kind") ?? "",
+    mac: object.text("mac") ?? "",
+    permanentMac: object.text("permanentMac") ?? "",
+    hardware: object.text("hardware") ?? "",
+    pciAddress: object.text("pciAddress") ?? "",
+    mtu: object.number("mtu") ?? 0,
+    up: object.flag("up") ?? false,
+    promiscuous: object.flag("promiscuous") ?? false,
+    allMulticast: object.flag("allMulticast") ?? false,
+    txQueueLength: object.number("txQueueLength") ?? 0,
+    group: object.number("group") ?? 0,
+    master: object.text("master") ?? "",
+    alias: object.text("alias") ?? "",
+    alternativeNames: object.texts("alternativeNames"),
+    restoresAddresses: object.flag("restoresAddresses") ?? false,
     addresses: messagesAt(object, "addresses", subject, (body): AddressCopy | undefined => AddressCopy.of(body)),
     routes: messagesAt(object, "routes", subject, (body): RouteCopy | undefined => RouteCopy.of(body)),
   };
@@ -123,8 +127,8 @@ function messagesAt<T>(
   decode: (body: Uint8Array) => T | undefined,
 ): T[] {
   const found: T[] = [];
-  for (const each of objectsAt(object, name)) {
-    const body = parseHex(textAt(each, "message"));
+  for (const each of object.objects(name)) {
+    const body = parseHex(each.text("message") ?? "");
     const one = body === undefined ? undefined : decodeOrNone(body, decode);
     if (one === undefined) throw noRecord(subject);
     found.push(one);
@@ -138,38 +142,4 @@ function decodeOrNone<T>(body: Uint8Array, decode: (body: Uint8Array) => T | und
   } catch (_) {
     return undefined;
   }
-}
-
-function objectsAt(object: JsonObject, name: string): JsonObject[] {
-  const found: JsonObject[] = [];
-  const value = object.get(name);
-  if (!Array.isArray(value)) return found;
-  for (const item of value as unknown[]) {
-    const each = JsonObject.of(item);
-    if (each !== undefined) found.push(each);
-  }
-  return found;
-}
-
-function textsAt(object: JsonObject, name: string): string[] {
-  const found: string[] = [];
-  const value = object.get(name);
-  if (!Array.isArray(value)) return found;
-  for (const item of value as unknown[]) if (typeof item === "string") found.push(item);
-  return found;
-}
-
-function textAt(object: JsonObject, name: string): string {
-  const value = object.get(name);
-  return typeof value === "string" ? value : "";
-}
-
-function numberAt(object: JsonObject, name: string): number {
-  const value = object.get(name);
-  return typeof value === "number" ? value : 0;
-}
-
-function flagAt(object: JsonObject, name: string): boolean {
-  const value = object.get(name);
-  return typeof value === "boolean" ? value : false;
 }
