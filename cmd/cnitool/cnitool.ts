@@ -9,7 +9,7 @@ import { asCniError } from "../../libcni/failure.ts";
 import type { NetworkList } from "../../libcni/network-list.ts";
 import { prettyResult } from "../../libcni/plugin-result.ts";
 import { Runtime } from "../../libcni/runtime.ts";
-import { sha512 } from "../../pkg/codec/sha512.ts";
+import { textDigest } from "../../pkg/codec/sha512.ts";
 import type { RunInProcess } from "../../pkg/invoke/invoke.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
 import type { Environment } from "../../spec/environment.ts";
@@ -97,7 +97,7 @@ function attachmentOf(line: CommandLine, surroundings: CnitoolSurroundings): Att
 
 /** `cnitool-` and the first 10 bytes of the path's SHA-512 in hexadecimal, as the reference's cnitool has it. */
 export function containerIdOf(netns: string): string {
-  return `cnitool-${sha512(new TextEncoder().encode(netns)).slice(0, 20)}`;
+  return `cnitool-${textDigest(netns, 20)}`;
 }
 
 function fromRoot(path: string, workingDirectory: () => string): string {

@@ -13,7 +13,7 @@
  *   damaged-10.1.0.5 a reservation that named nobody
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { sha512 } from "../../pkg/codec/sha512.ts";
+import { textDigest } from "../../pkg/codec/sha512.ts";
 import { Address } from "../../pkg/ip/address.ts";
 import { stampModificationTime } from "../../pkg/linux/modification-time.ts";
 import { createSynced, replaceUnsynced } from "../../pkg/linux/replace-file.ts";
@@ -40,7 +40,7 @@ function fileNameOf(owner: Owner): string | undefined {
 }
 
 function digest(text: string): string {
-  return sha512(new TextEncoder().encode(text)).slice(0, 16);
+  return textDigest(text, 16);
 }
 
 export class AttachmentIndex {

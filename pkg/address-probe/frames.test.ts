@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toHex } from "../codec/hex.ts";
+import { viewOf } from "../codec/view.ts";
 import { Address } from "../ip/address.ts";
 import { parseMac } from "../ip/mac.ts";
 import { announcementFrame, claimIn, groupsOf, probeFrame } from "./frames.ts";
@@ -25,7 +26,7 @@ function claimed(hex: string): string {
 
 /** Added up with its checksum and the pseudo-header, a right message gives all ones (RFC 1071). */
 function checksumHolds(packet: Uint8Array): boolean {
-  const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
+  const view = viewOf(packet);
   let sum = 58 + packet.length - 40;
   for (let at = 8; at < packet.length; at += 2) sum += view.getUint16(at);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);

@@ -2,6 +2,7 @@
  * The frames by which a host asks whether an address is free, and those by which another says that it is not. Pure.
  * Source: RFC 826 and RFC 5227 (ARP), RFC 4861 and RFC 4862 section 5.4 (IPv6).
  */
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { Address } from "../ip/address.ts";
 import { formatMac } from "../ip/mac.ts";
@@ -181,8 +182,4 @@ function claimInDiscovery(packet: Uint8Array, sender: string, ownMac: string): C
   if (type !== SOLICITATION) return undefined;
   if (!source.isUnspecified) return { address: source, mac: sender };
   return sender === ownMac ? undefined : { address: target, mac: sender };
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -2,6 +2,7 @@
 import { Address } from "../ip/address.ts";
 import { formatMac, parseMac } from "../ip/mac.ts";
 import type { Path } from "./path.ts";
+import { viewOf } from "./view.ts";
 
 /** Bytes that do not hold what they should; `path` names the field as `link/linkinfo/data/vlanFiltering`. */
 export class DecodeError extends Error {
@@ -24,7 +25,7 @@ function atLeast(bytes: Uint8Array, count: number, path: Path): DataView {
   if (bytes.length < count) {
     throw new DecodeError(path.toString(), `need ${count} byte${count === 1 ? "" : "s"}, have ${bytes.length}`);
   }
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return viewOf(bytes);
 }
 
 function fixed(count: number, write: (view: DataView) => void): Uint8Array {

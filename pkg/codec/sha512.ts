@@ -67,6 +67,11 @@ export function sha512(data: Uint8Array): string {
   return toHex(digest);
 }
 
+/** The first `digits` of a text's digest: a name that follows from other names. */
+export function textDigest(text: string, digits: number): string {
+  return sha512(new TextEncoder().encode(text)).slice(0, digits);
+}
+
 /** The message with its padding: a one bit, zeros, and the length in bits (section 5.1.2). */
 function padded(data: Uint8Array): DataView {
   const out = new Uint8Array((((data.length + 16) >> 7) << 7) + BLOCK_BYTES);

@@ -2,6 +2,7 @@
  * D-Bus messages as bytes: calls with strings as arguments, and the answers to them, of which strings and booleans are read.
  * Used by bus.ts. Source: D-Bus specification 0.43, "Marshaling (wire format)" and "Message protocol".
  */
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 
 /** What is called. */
@@ -84,7 +85,7 @@ function textField(out: Writer, code: number, type: string, value: string): void
 /** How long the message is that begins with these bytes; `undefined` until 16 of them are there. @throws ProtocolError */
 export function messageLength(bytes: Uint8Array): number | undefined {
   if (bytes.length < FIXED_BYTES) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   if (view.getUint8(0) !== LITTLE_ENDIAN || view.getUint8(3) !== PROTOCOL) throw new ProtocolError("no D-Bus message");
   const length = aligned(FIXED_BYTES + view.getUint32(12, true), 8) + view.getUint32(4, true);
   if (length > MOST_BYTES) throw new ProtocolError(`a message of ${length} bytes`);
@@ -97,7 +98,7 @@ function aligned(at: number, boundary: number): number {
 
 /** A whole message. @throws ProtocolError, RangeError when it is cut off */
 export function decodeMessage(bytes: Uint8Array): Message {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   const end = FIXED_BYTES + view.getUint32(12, true);
   const reader = new Reader(bytes, FIXED_BYTES);
   let replySerial = 0;
@@ -156,7 +157,7 @@ class Reader {
 
   constructor(bytes: Uint8Array, at: number) {
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.view = viewOf(bytes);
     this.at = at;
   }
 

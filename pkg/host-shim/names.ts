@@ -1,5 +1,5 @@
 /** By what the host's interface beside a network's macvlans, and the routes through it, are found again. Pure. */
-import { sha512 } from "../codec/sha512.ts";
+import { textDigest } from "../codec/sha512.ts";
 import { networkTag } from "../skel/attachment.ts";
 
 /**
@@ -16,7 +16,7 @@ const TAG_BYTES = 120;
  * another be called as it was.
  */
 export function shimName(network: string, parentIndex: number): string {
-  return `shim${digest(`${network}/${parentIndex}`).slice(0, 8)}`;
+  return `shim${textDigest(`${network}/${parentIndex}`, 8)}`;
 }
 
 /**
@@ -25,7 +25,7 @@ export function shimName(network: string, parentIndex: number): string {
  */
 export function shimMac(network: string, parentMac: string): string {
   const pairs: string[] = ["02"];
-  const digits = digest(`${network}/${parentMac}`);
+  const digits = textDigest(`${network}/${parentMac}`, 10);
   for (let at = 0; at < 10; at += 2) pairs.push(digits.slice(at, at + 2));
   return pairs.join(":");
 }
@@ -48,9 +48,5 @@ function shimMark(network: string): string {
  * route is as narrow. Two attachments have the same with a probability of 1 to 2³².
  */
 export function routeMetric(attachmentKey: string): number {
-  return Math.max(1, parseInt(digest(attachmentKey).slice(0, 8), 16));
-}
-
-function digest(text: string): string {
-  return sha512(new TextEncoder().encode(text));
+  return Math.max(1, parseInt(textDigest(attachmentKey, 8), 16));
 }

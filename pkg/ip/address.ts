@@ -1,4 +1,5 @@
 /** IP addresses as bytes. Pure: no kernel, no platform. Text forms follow RFC 4291 section 2.2 and RFC 5952. */
+import { viewOf } from "../codec/view.ts";
 
 export type Family = 4 | 6;
 
@@ -90,10 +91,6 @@ export class Address {
   toString(): string {
     return this.family === 4 ? formatFour(this.bytes) : formatSix(this.bytes);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function startsWithOther(bytes: Uint8Array, value: number): boolean {

@@ -1,4 +1,5 @@
 /** An address with a prefix length: what CNI writes as `10.1.2.3/24`. Pure. */
+import { viewOf } from "../codec/view.ts";
 import { Address, type Family } from "./address.ts";
 
 /** An address and the length of its network part in bits. Host bits are kept. Immutable. */
@@ -54,7 +55,7 @@ export class Prefix {
   private combined(pick: (address: number, mask: number) => number): Address {
     const mask = new DataView(this.mask.bytes.buffer);
     const bytes = this.address.bytes;
-    const address = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const address = viewOf(bytes);
     const out = new Uint8Array(bytes.length);
     const view = new DataView(out.buffer);
     for (let i = 0; i < out.length; i++) view.setUint8(i, pick(address.getUint8(i), mask.getUint8(i)));

@@ -1,7 +1,7 @@
 /** Veth pairs between the host and a sandbox: made whole, found again by their owner's tag. Used by bridge and ptp. */
 
 import { CniError, ErrorCode } from "../../spec/errors.ts";
-import { sha512 } from "../codec/sha512.ts";
+import { textDigest } from "../codec/sha512.ts";
 import { KernelError } from "../linux/errno.ts";
 import { createVeth } from "../netlink/create-link.ts";
 import {
@@ -97,7 +97,7 @@ function createPair(
 
 /** `veth` and eight hexadecimal digits that follow from the owner: a repeated ADD finds what a crashed one made. */
 export function hostName(attachment: Attachment, probe: number): string {
-  return `veth${sha512(new TextEncoder().encode(`${attachment.key}/${probe}`)).slice(0, 8)}`;
+  return `veth${textDigest(`${attachment.key}/${probe}`, 8)}`;
 }
 
 /** A link under our name: this owner's goes, another's stays and the next name is tried. Whether the name is free now. */

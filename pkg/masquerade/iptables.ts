@@ -9,7 +9,7 @@
 
 import { drift } from "../../spec/errors.ts";
 import type { IpConfig } from "../../spec/result.ts";
-import { sha512 } from "../codec/sha512.ts";
+import { textDigest } from "../codec/sha512.ts";
 import type { Family } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
 import { iptablesWithChain, type RuleContent, removeChain } from "../iptables/installed.ts";
@@ -32,7 +32,7 @@ const CHAIN = "CNI-";
 
 /** `CNI-` and 24 hexadecimal digits of network and container. */
 export function masqueradeChain(network: string, containerId: string): string {
-  return `${CHAIN}${sha512(new TextEncoder().encode(network + containerId)).slice(0, 24)}`;
+  return `${CHAIN}${textDigest(network + containerId, 24)}`;
 }
 
 /** The rules of one address, as iptables-save prints them. */

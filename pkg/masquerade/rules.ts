@@ -11,7 +11,7 @@
  *     }
  *   }
  */
-import { sha512 } from "../codec/sha512.ts";
+import { textDigest } from "../codec/sha512.ts";
 import { Address } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
 import { baseChain, type Chain } from "../nftables/chain.ts";
@@ -47,7 +47,7 @@ function multicastRule(bytes: readonly number[], length: number): Rule {
 
 /** The set of a network's addresses in one subnet; its name says both. */
 export function subnetSet(network: string, subnet: Prefix): NftSet {
-  const name = `ip${subnet.family}_${sha512(new TextEncoder().encode(`${network} ${subnet.masked.toString()}`)).slice(0, 24)}`;
+  const name = `ip${subnet.family}_${textDigest(`${network} ${subnet.masked.toString()}`, 24)}`;
   return setOf(name, [addressType(subnet.family)], networkComment(network, subnet));
 }
 

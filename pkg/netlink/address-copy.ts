@@ -2,6 +2,7 @@
  * Addresses with everything that the kernel told of them (flags, lifetimes, label, metric, peer), to be given again as they are.
  * Used by what sets links down for a moment, or gives them away for a time. Source: linux/if_addr.h (struct ifaddrmsg).
  */
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Family } from "../ip/address.ts";
 import { decodeAddress, type LinkAddress } from "./address.ts";
@@ -43,7 +44,7 @@ export class AddressCopy {
     // Of an IPv4 address for ever the kernel does not tell that it is to be preferred no longer. The last attribute of a kind counts.
     if (permanent && deprecated) out.bytes(new Attributes().put(LIFETIMES, lifetimes(0, FOR_EVER)).encode());
     const body = out.done();
-    new DataView(body.buffer, body.byteOffset, body.length).setUint32(INDEX_AT, linkIndex, true);
+    viewOf(body).setUint32(INDEX_AT, linkIndex, true);
     return {
       operation: `add address ${this.address.prefix.toString()}`,
       type: RTM_NEWADDR,

@@ -1,5 +1,6 @@
 /** Addresses of links. Source: rtnetlink(7), linux/if_addr.h. */
 import { address, u32 } from "../codec/codec.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Address } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
@@ -133,7 +134,7 @@ function addressHeader(family: number, length: number, scope: number, linkIndex:
 /** `undefined` for other messages, and for addresses that are not IP's. @throws DecodeError; RangeError */
 export function decodeAddress(message: Message): LinkAddress | undefined {
   if (message.type !== RTM_NEWADDR) return undefined;
-  const view = new DataView(message.body.buffer, message.body.byteOffset, message.body.length);
+  const view = viewOf(message.body);
   const found = Attributes.decode(message.body.subarray(IFADDRMSG_BYTES), "address");
   const given = found.get(addressAttributes.address);
   const own = found.get(addressAttributes.local) ?? given;

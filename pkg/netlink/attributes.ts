@@ -5,6 +5,7 @@
 import { type Codec, DecodeError } from "../codec/codec.ts";
 import { toHex } from "../codec/hex.ts";
 import { Label, nameLater, Path } from "../codec/path.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { NLA_F_NESTED, NLA_HDRLEN, NLA_TYPE_MASK } from "./headers/netlink.ts";
 
@@ -92,7 +93,7 @@ export class Attributes {
   /** The same for attributes inside an attribute. */
   static decodeAt(bytes: Uint8Array, path: Path): Attributes {
     const found = new Attributes(path);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const view = viewOf(bytes);
     let at = 0;
     while (at + NLA_HDRLEN <= bytes.length) {
       const length = view.getUint16(at, true);

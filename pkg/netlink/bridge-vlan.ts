@@ -1,6 +1,7 @@
 /** The VLANs of bridge ports, and of bridges as such. Source: linux/if_bridge.h (IFLA_BRIDGE_*, BRIDGE_VLAN_INFO_*). */
 import { type Codec, DecodeError, u16 } from "../codec/codec.ts";
 import type { Path } from "../codec/path.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { AF_BRIDGE } from "../linux/headers/socket.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
@@ -42,7 +43,7 @@ const vlanInfo: Codec<VlanInfo> = {
   encode: (value: VlanInfo): Uint8Array => new Writer().u16(value.flags).u16(value.id).done(),
   decode: (bytes: Uint8Array, path: Path): VlanInfo => {
     if (bytes.length < 4) throw new DecodeError(path.toString(), `need 4 bytes, have ${bytes.length}`);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const view = viewOf(bytes);
     return { flags: view.getUint16(0, true), id: view.getUint16(2, true) };
   },
 };

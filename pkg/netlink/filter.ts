@@ -3,6 +3,7 @@
  * Source: linux/pkt_cls.h, linux/tc_act/tc_mirred.h, net/sched/cls_api.c, cls_u32.c, act_mirred.c; tc-u32(8), tc-mirred(8).
  */
 import { cstring, raw, u32 } from "../codec/codec.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes, attribute, attributes, nested } from "./attributes.ts";
@@ -147,7 +148,7 @@ export function decodeFilter(object: TrafficObject): Filter | undefined {
 }
 
 function decodeKeys(selector: Uint8Array): FilterKey[] {
-  const view = new DataView(selector.buffer, selector.byteOffset, selector.length);
+  const view = viewOf(selector);
   const count = view.getUint8(2);
   const keys: FilterKey[] = [];
   for (let i = 0; i < count; i++) {
@@ -164,7 +165,7 @@ function redirectionIn(actions: Attributes | undefined): number | undefined {
   if (action?.get(actionAttributes.kind) !== "mirred") return undefined;
   const parameters = action.get(actionAttributes.options)?.get(mirredAttributes.parameters);
   if (parameters === undefined) return undefined;
-  const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.length);
+  const view = viewOf(parameters);
   return view.getUint32(20, true) === REDIRECT ? view.getUint32(24, true) : undefined;
 }
 

@@ -2,6 +2,7 @@
  * Links (interfaces): found, listed, changed, deleted. Creating them is in create-link.ts.
  * Source: rtnetlink(7), linux/if_link.h, linux/if.h; strict requests as linux net/core/rtnetlink.c checks them.
  */
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import { AF_UNSPEC } from "../linux/headers/socket.ts";
@@ -220,7 +221,7 @@ export function decodeLinkMessage(message: Message): Link | undefined {
 
 /** The index that a message about a link names, whatever it says of it. @throws RangeError */
 export function linkIndexOf(body: Uint8Array): number {
-  return new DataView(body.buffer, body.byteOffset, body.length).getUint32(4, true);
+  return viewOf(body).getUint32(4, true);
 }
 
 /** The attributes behind struct ifinfomsg. @throws DecodeError */
@@ -230,7 +231,7 @@ export function linkContent(body: Uint8Array): Attributes {
 
 /** @throws DecodeError; RangeError when even the header is cut */
 export function decodeLink(body: Uint8Array): Link {
-  const flags = new DataView(body.buffer, body.byteOffset, body.length).getUint32(8, true);
+  const flags = viewOf(body).getUint32(8, true);
   const found = linkContent(body);
   const info = found.get(linkAttributes.info);
   return {

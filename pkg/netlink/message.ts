@@ -3,6 +3,7 @@
  * Used by socket.ts. Source: linux/netlink.h.
  */
 import { cstring, DecodeError, u32 } from "../codec/codec.ts";
+import { viewOf } from "../codec/view.ts";
 import type { Writer } from "../codec/writer.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
 import { NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_HDRLEN } from "./headers/netlink.ts";
@@ -36,7 +37,7 @@ export function writeMessage(out: Writer, type: number, flags: number, sequence:
 /** The messages of one datagram; bodies are copies. @throws DecodeError when a length is impossible */
 export function splitMessages(bytes: Uint8Array): Envelope[] {
   const found: Envelope[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   let at = 0;
   while (at + NLMSG_HDRLEN <= bytes.length) {
     const length = view.getUint32(at, true);
@@ -73,7 +74,7 @@ const acknowledgementAttributes = attributes({
 export function decodeAcknowledgement(message: Envelope): Acknowledgement {
   const error = errorNumber(message);
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { error, text: "" };
-  const view = new DataView(message.body.buffer, message.body.byteOffset, message.body.length);
+  const view = viewOf(message.body);
   const echoed = (message.flags & NLM_F_CAPPED) === 0 ? (view.getUint32(4, true) + 3) & ~3 : NLMSG_HDRLEN;
   return { error, text: explanation(message.body.subarray(Math.min(message.body.length, 4 + echoed))) };
 }
@@ -87,7 +88,7 @@ export function decodeDone(message: Envelope): Acknowledgement {
 
 function errorNumber(message: Envelope): number {
   if (message.body.length < 4) throw new DecodeError("acknowledgement", `need 4 bytes, have ${message.body.length}`);
-  const view = new DataView(message.body.buffer, message.body.byteOffset, message.body.length);
+  const view = viewOf(message.body);
   // Some dumps end with a count instead of an errno: above zero is no error.
   return Math.max(0, -view.getInt32(0, true));
 }

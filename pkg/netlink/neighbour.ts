@@ -1,5 +1,6 @@
 /** Neighbours: which hardware address a link's neighbour has (ARP, NDP). Source: linux/neighbour.h. */
 import { address, mac, u32 } from "../codec/codec.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Address } from "../ip/address.ts";
 import { KernelError } from "../linux/errno.ts";
@@ -85,7 +86,7 @@ function header(family: number, linkIndex: number, state: number): Writer {
 export function decodeNeighbour(message: Message): Neighbour | undefined {
   const { type, body } = message;
   if (type !== RTM_NEWNEIGH) return undefined;
-  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const view = viewOf(body);
   if (familyOf(view.getUint8(0)) === undefined) return undefined;
   const found = Attributes.decode(body.subarray(NDMSG_BYTES), "neighbour");
   const own = found.get(neighbourAttributes.address);

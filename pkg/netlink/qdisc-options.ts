@@ -4,6 +4,7 @@
  * Source: linux/pkt_sched.h, net/sched/sch_tbf.c, sch_htb.c, sch_fifo.c, include/net/pkt_sched.h (PSCHED_SHIFT).
  */
 import { raw, u32, u64 } from "../codec/codec.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
 
@@ -62,17 +63,12 @@ export function tbfOptions(bucket: Bucket): Uint8Array {
 /** @throws DecodeError; RangeError when the parameters are cut */
 export function decodeTbf(options: Uint8Array): Bucket {
   const found = Attributes.decode(options, "tbf");
-  const parameters = viewOf(found.get(tbfAttributes.parameters));
+  const parameters = viewOf(found.get(tbfAttributes.parameters) ?? new Uint8Array(0));
   return {
     rate: found.get(tbfAttributes.rate64) ?? parameters.getUint32(8, true),
     limit: parameters.getUint32(24, true),
     bufferTicks: parameters.getUint32(28, true),
   };
-}
-
-function viewOf(bytes: Uint8Array | undefined): DataView {
-  const present = bytes ?? new Uint8Array(0);
-  return new DataView(present.buffer, present.byteOffset, present.length);
 }
 
 /** struct tc_htb_glob: version, r2q */
@@ -108,7 +104,7 @@ export function htbClassOptions(rate: number, bufferTicks: number): Uint8Array {
 /** A class of an htb, and the queue below it. @throws DecodeError; RangeError */
 export function decodeHtbClass(classOptions: Uint8Array, limit: number): Bucket {
   const found = Attributes.decode(classOptions, "htb class");
-  const parameters = viewOf(found.get(htbAttributes.parameters));
+  const parameters = viewOf(found.get(htbAttributes.parameters) ?? new Uint8Array(0));
   return {
     rate: found.get(htbAttributes.rate64) ?? parameters.getUint32(8, true),
     bufferTicks: parameters.getUint32(24, true),

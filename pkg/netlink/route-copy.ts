@@ -4,6 +4,7 @@
  * Source: linux/rtnetlink.h (struct rtmsg, struct rtnexthop, struct rta_cacheinfo, RTA_*).
  */
 import { toHex } from "../codec/hex.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
@@ -69,7 +70,7 @@ class Way {
 
 function partsOf(bytes: Uint8Array): Part[] {
   const parts: Part[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   let at = 0;
   while (at + NLA_HDRLEN <= bytes.length) {
     const length = view.getUint16(at, true);
@@ -82,7 +83,7 @@ function partsOf(bytes: Uint8Array): Part[] {
 
 function waysOf(bytes: Uint8Array, indexNow: (index: number) => number): Way[] {
   const ways: Way[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   let at = 0;
   while (at + RTNEXTHOP_BYTES <= bytes.length) {
     const length = view.getUint16(at, true);
@@ -122,7 +123,7 @@ export class RouteCopy {
     this.route = route;
     this.body = body;
     this.header = body.subarray(0, RTMSG_BYTES);
-    this.flags = new DataView(body.buffer, body.byteOffset, body.length).getUint32(8, true);
+    this.flags = viewOf(body).getUint32(8, true);
     const single: Part[] = [];
     let linkIndex = 0;
     let ways: Way[] = [];
@@ -131,7 +132,7 @@ export class RouteCopy {
     for (const part of partsOf(body.subarray(RTMSG_BYTES))) {
       const { payload } = part;
       const id = part.id & NLA_TYPE_MASK;
-      const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+      const view = viewOf(payload);
       if (id === LINK_INDEX) linkIndex = indexNow(view.getUint32(0, true));
       else if (id === MULTIPATH) ways = waysOf(payload, indexNow);
       else if (id === NEXTHOP_ID) nexthopId = payload;
@@ -178,7 +179,7 @@ export class RouteCopy {
 
   /** What two routes have in common that differ in nothing but their table, and in ways that are not over this link. */
   keyOver(linkIndex: number): string {
-    const view = new DataView(this.header.buffer, this.header.byteOffset, this.header.length);
+    const view = viewOf(this.header);
     const words: string[] = [];
     for (const at of [0, 1, 2, 3, 5, 6, 7]) words.push(view.getUint8(at).toString());
     words.push(toHex(attributesOf(this.parts).encode()));
@@ -207,7 +208,7 @@ export class RouteCopy {
     } else {
       content.put(MULTIPATH, encodeWays(own));
     }
-    const view = new DataView(this.header.buffer, this.header.byteOffset, this.header.length);
+    const view = viewOf(this.header);
     const header = new Writer();
     for (const at of [0, 1, 2, 3]) header.u8(view.getUint8(at));
     header.u8(table > 255 ? 0 : table);

@@ -1,6 +1,7 @@
 /** A route as bytes. Used by route.ts. Source: linux/rtnetlink.h (struct rtmsg, RTA_*, RTAX_*, struct rtnexthop). */
 import { address, type Codec, DecodeError, raw, u32 } from "../codec/codec.ts";
 import type { Path } from "../codec/path.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { Address } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
@@ -157,7 +158,7 @@ function positive(value: number | undefined): number | undefined {
 export function decodeRoute(message: Message): Route | undefined {
   const { type, body } = message;
   if (type !== RTM_NEWROUTE) return undefined;
-  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const view = viewOf(body);
   const family = familyOf(view.getUint8(0));
   const found = Attributes.decode(body.subarray(RTMSG_BYTES), "route");
   const flags = view.getUint32(8, true);
@@ -185,7 +186,7 @@ export function decodeRoute(message: Message): Route | undefined {
 function decodeNexthops(bytes: Uint8Array | undefined): Nexthop[] {
   const hops: Nexthop[] = [];
   if (bytes === undefined) return hops;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   let at = 0;
   while (at + RTNEXTHOP_BYTES <= bytes.length) {
     const length = view.getUint16(at, true);

@@ -1,5 +1,6 @@
 /** Policy rules: which routing table serves which packets. Source: linux/fib_rules.h. */
 import { address, boolU8, cstring, u8, u32 } from "../codec/codec.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Address, Family } from "../ip/address.ts";
 import { Prefix } from "../ip/prefix.ts";
@@ -134,7 +135,7 @@ export function encodeRule(rule: RuleSpec): Uint8Array {
 /** `undefined` for other messages and families. @throws DecodeError; RangeError */
 export function decodeRule(message: Message): Rule | undefined {
   if (message.type !== RTM_NEWRULE) return undefined;
-  const view = new DataView(message.body.buffer, message.body.byteOffset, message.body.length);
+  const view = viewOf(message.body);
   const family = familyOf(view.getUint8(0));
   if (family === undefined) return undefined;
   const found = Attributes.decode(message.body.subarray(HEADER_BYTES), "rule");

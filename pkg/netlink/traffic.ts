@@ -3,6 +3,7 @@
  * Source: linux/rtnetlink.h, linux/pkt_sched.h, tc(8).
  */
 import { cstring, raw } from "../codec/codec.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { AF_UNSPEC } from "../linux/headers/socket.ts";
 import { Attributes, attribute, attributes } from "./attributes.ts";
@@ -42,7 +43,7 @@ export interface TrafficObject {
 
 /** @throws DecodeError; RangeError when even the header is cut */
 export function decodeTraffic(body: Uint8Array): TrafficObject {
-  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const view = viewOf(body);
   const linkIndex = view.getUint32(4, true);
   const handleNumber = view.getUint32(8, true);
   const parent = view.getUint32(12, true);

@@ -2,7 +2,10 @@
  * Data in registers, keys and maps: each with its bytes and the text nft prints for it.
  * Type numbers are nft's own (its enum datatypes); the kernel only keeps them for user space.
  */
+import { u32be } from "../codec/codec.ts";
+import { toHex } from "../codec/hex.ts";
 import type { Address, Family } from "../ip/address.ts";
+import { formatMac } from "../ip/mac.ts";
 
 /** A kind of data. `length` is in bytes. */
 export interface DataType {
@@ -33,13 +36,9 @@ export interface Datum {
   readonly bytes: Uint8Array;
 }
 
-const HEX = "0123456789abcdef";
-
 /** `0x0000002a`: how nft writes marks. */
 export function hex32(value: number): string {
-  let text = "0x";
-  for (let shift = 28; shift >= 0; shift -= 4) text += HEX.charAt((value >>> shift) & 15);
-  return text;
+  return `0x${toHex(u32be.encode(value))}`;
 }
 
 export function addressDatum(address: Address): Datum {
@@ -48,9 +47,7 @@ export function addressDatum(address: Address): Datum {
 
 /** A hardware address of six bytes. */
 export function etherDatum(bytes: Uint8Array): Datum {
-  const parts: string[] = [];
-  for (const byte of bytes) parts.push(HEX.charAt(byte >> 4) + HEX.charAt(byte & 15));
-  return { text: parts.join(":"), bytes };
+  return { text: formatMac(bytes), bytes };
 }
 
 export function portDatum(port: number): Datum {

@@ -4,6 +4,7 @@
  */
 import { DecodeError } from "../codec/codec.ts";
 import { toHex } from "../codec/hex.ts";
+import { viewOf } from "../codec/view.ts";
 import { Attributes } from "../netlink/attributes.ts";
 import { NLA_HDRLEN, NLA_TYPE_MASK } from "../netlink/headers/netlink.ts";
 import { NFGENMSG_BYTES, netfilterMessage } from "../netlink/netfilter.ts";
@@ -139,7 +140,7 @@ function memberEnd(view: DataView, at: number): number {
 /** Appends the wanted elements of one message. One view serves for all: ten thousand of them would cost more than the kernel. */
 function scanMessage(body: Uint8Array, wanted: (userdata: Uint8Array) => boolean, found: ListedElement[]): void {
   const list = memberList(body);
-  const view = new DataView(list.buffer, list.byteOffset, list.length);
+  const view = viewOf(list);
   let at = 0;
   while (at + NLA_HDRLEN <= list.length) {
     const end = memberEnd(view, at);
@@ -162,7 +163,7 @@ function splitAll(answers: readonly Message[]): ListedElement[] {
   const found: ListedElement[] = [];
   for (const answer of answers) {
     const list = memberList(answer.body);
-    const view = new DataView(list.buffer, list.byteOffset, list.length);
+    const view = viewOf(list);
     let at = 0;
     while (at + NLA_HDRLEN <= list.length) {
       const end = memberEnd(view, at);

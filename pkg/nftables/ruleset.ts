@@ -1,5 +1,6 @@
 /** Reading the ruleset: what tables, chains, rules and sets there are. Absence is a value. Elements are read by elements.ts. */
 import { raw } from "../codec/codec.ts";
+import { viewOf } from "../codec/view.ts";
 import { Attributes, attribute } from "../netlink/attributes.ts";
 import { NFGENMSG_BYTES, netfilterMessage } from "../netlink/netfilter.ts";
 import type { Message, NetlinkSocket } from "../netlink/socket.ts";
@@ -168,5 +169,5 @@ function content(body: Uint8Array): Attributes {
 }
 
 function familyByte(body: Uint8Array): number {
-  return new DataView(body.buffer, body.byteOffset, body.length).getUint8(0);
+  return viewOf(body).getUint8(0);
 }

@@ -5,6 +5,7 @@
 
 import { cstring } from "../codec/codec.ts";
 import { Path } from "../codec/path.ts";
+import { viewOf } from "../codec/view.ts";
 
 /** The comment of a table, chain, rule or element. */
 export const COMMENT = 0;
@@ -45,7 +46,7 @@ export class Userdata {
 
 /** The value of an entry, as a view; `undefined` when there is none or the bytes are no such list (others write freely). */
 export function userdataEntry(bytes: Uint8Array, type: number): Uint8Array | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   let at = 0;
   while (at + 2 <= bytes.length) {
     const end = at + 2 + view.getUint8(at + 1);

@@ -1,5 +1,5 @@
 /** Who owns a kernel object: one interface of one container on one network. Every object that outlives a call carries this as a tag. */
-import { sha512 } from "../codec/sha512.ts";
+import { textDigest } from "../codec/sha512.ts";
 
 /** The tag's first part, by which everything of a network is found; 16 hexadecimal digits. */
 export function networkTag(network: string): string {
@@ -10,7 +10,7 @@ export function networkTag(network: string): string {
 const TAG_BYTES = 120;
 
 function digest(text: string): string {
-  return sha512(new TextEncoder().encode(text)).slice(0, 16);
+  return textDigest(text, 16);
 }
 
 /** One attachment: the triple that the specification identifies it by. */

@@ -3,7 +3,7 @@
  * as the reference calls it. Its alias is its owner.
  */
 
-import { sha512 } from "../../pkg/codec/sha512.ts";
+import { textDigest } from "../../pkg/codec/sha512.ts";
 import { findMade } from "../../pkg/link/made-link.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { createLink } from "../../pkg/netlink/create-link.ts";
@@ -27,7 +27,7 @@ export function ifbNames(attachment: Attachment): readonly string[] {
 }
 
 function nameFor(text: string): string {
-  return `${PREFIX}${sha512(new TextEncoder().encode(text)).slice(0, HASH_DIGITS)}`;
+  return `${PREFIX}${textDigest(text, HASH_DIGITS)}`;
 }
 
 /**

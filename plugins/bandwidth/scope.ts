@@ -1,4 +1,5 @@
 /** Which packets are limited, as filters' keys: by the address at the other end, of either family. Pure but for the keys' type. */
+import { viewOf } from "../../pkg/codec/view.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
 import type { FilterKey } from "../../pkg/netlink/filter.ts";
 import { ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 } from "../../pkg/netlink/headers/if-ether.ts";
@@ -57,10 +58,6 @@ function keysOf(prefix: Prefix, offset: number): FilterKey[] {
     keys.push({ offset: offset + at, value: address.getUint32(at, false), mask: mask.getUint32(at, false) });
   }
   return keys;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 export function sameKeys(a: readonly FilterKey[], b: readonly FilterKey[]): boolean {

@@ -1,6 +1,6 @@
 /** The gateway of a network that has a VLAN: an interface of its own beside the bridge. */
 
-import { sha512 } from "../../pkg/codec/sha512.ts";
+import { textDigest } from "../../pkg/codec/sha512.ts";
 import { findMade } from "../../pkg/link/made-link.ts";
 import { randomMac } from "../../pkg/link/random-mac.ts";
 import { otherEnd, prepareHostEnd } from "../../pkg/link/veth.ts";
@@ -36,7 +36,7 @@ export function ensureVlanGateway(host: NetworkStack, bridge: Link, config: Brid
 }
 
 function createVlanGateway(host: NetworkStack, bridge: Link, name: string, config: BridgeConfig, undo: Undo): Link {
-  const portName = `veth${sha512(new TextEncoder().encode(name)).slice(0, 8)}`;
+  const portName = `veth${textDigest(name, 8)}`;
   let isOurs = true;
   undo.push(`remove ${name}`, () => {
     if (!isOurs) return;

@@ -1,4 +1,5 @@
 /** What an attachment puts into the sets and maps, and the record of it that its own element carries. */
+import { viewOf } from "../../pkg/codec/view.ts";
 import { Writer } from "../../pkg/codec/writer.ts";
 import { Address } from "../../pkg/ip/address.ts";
 import { addressDatum, type Datum, interfaceDatum } from "../../pkg/nftables/datum.ts";
@@ -74,7 +75,7 @@ export function encodeRecord(names: readonly string[], addresses: readonly Addre
 /** What encodeRecord() wrote; of anything else, nothing whole. */
 export function decodeRecord(own: Uint8Array | undefined): OwnerRecord {
   const bytes = own ?? new Uint8Array(0);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   const parts: Uint8Array[] = [];
   let at = 1;
   while (at < bytes.length) {

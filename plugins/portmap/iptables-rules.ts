@@ -5,7 +5,7 @@
  *   PREROUTING, OUTPUT → CNI-HOSTPORT-DNAT → CNI-DN-<container> → CNI-HOSTPORT-SETMARK, DNAT
  *   POSTROUTING → CNI-HOSTPORT-MASQ → MASQUERADE what is marked
  */
-import { sha512 } from "../../pkg/codec/sha512.ts";
+import { textDigest } from "../../pkg/codec/sha512.ts";
 import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import {
@@ -56,7 +56,7 @@ export function oldSnatChain(network: string, containerId: string): string {
 }
 
 function digest(network: string, containerId: string): string {
-  return sha512(new TextEncoder().encode(network + containerId)).slice(0, 21);
+  return textDigest(network + containerId, 21);
 }
 
 function commentOf(network: string, containerId: string): string {

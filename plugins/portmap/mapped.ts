@@ -1,4 +1,5 @@
 /** A mapping as the kernel has it, without the container's names: what is left to know once its owner is gone. */
+import { viewOf } from "../../pkg/codec/view.ts";
 import { Address } from "../../pkg/ip/address.ts";
 import { protocolDatum } from "../../pkg/nftables/datum.ts";
 import type { RuleValues } from "../../pkg/nftables/rule-values.ts";
@@ -22,8 +23,8 @@ export function decodeMapped(key: Uint8Array, data: Uint8Array): Mapped | undefi
   if (width !== 4 && width !== 16) return undefined;
   const prefix = key.length - 2 * REGISTER;
   if (prefix !== 0 && prefix !== width) return undefined;
-  const keys = new DataView(key.buffer, key.byteOffset, key.length);
-  const values = new DataView(data.buffer, data.byteOffset, data.length);
+  const keys = viewOf(key);
+  const values = viewOf(data);
   return {
     protocol: keys.getUint8(prefix),
     hostPort: keys.getUint16(prefix + REGISTER, false),

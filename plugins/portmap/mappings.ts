@@ -1,4 +1,5 @@
 /** Port mappings in nf_tables: ensured on ADD, verified on CHECK, removed on DEL and GC. What they look like: rules.ts. */
+import { viewOf } from "../../pkg/codec/view.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
@@ -189,7 +190,7 @@ function verifyElement(socket: NetlinkSocket, attachment: Attachment, wanted: Pl
 
 function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
-  const view = new DataView(other.buffer, other.byteOffset, other.length);
+  const view = viewOf(other);
   let at = 0;
   for (const byte of one) {
     if (view.getUint8(at) !== byte) return false;

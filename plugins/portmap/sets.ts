@@ -1,5 +1,5 @@
 /** The table of port mappings, and its sets and maps, whose elements come and go. The picture is in rules.ts. */
-import { sha512 } from "../../pkg/codec/sha512.ts";
+import { textDigest } from "../../pkg/codec/sha512.ts";
 import type { Family } from "../../pkg/ip/address.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
 import {
@@ -66,7 +66,7 @@ function mappedType(family: Family): DataType[] {
 /** The set of a subnet's mapped connections that are masqueraded when they come from the subnet. */
 export function neighbourSet(subnet: Prefix): NftSet {
   const text = subnet.masked.toString();
-  const name = `neighbours${subnet.family}_${sha512(new TextEncoder().encode(text)).slice(0, 16)}`;
+  const name = `neighbours${subnet.family}_${textDigest(text, 16)}`;
   return setOf(name, mappedType(subnet.family), `masqueraded when it comes from ${text}`);
 }
 

@@ -2,6 +2,7 @@
  * Drives pkg/nftables in the namespace it is started in, for nftables.test.ts, which compares what it prints with what
  * nft lists. It compiles natively too, so that both engines can be put to the same test.
  */
+import { viewOf } from "../../pkg/codec/view.ts";
 import { Address } from "../../pkg/ip/address.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { deleteFlow, deleteFlows, type Flow, flowText, listFlows } from "../../pkg/netlink/conntrack.ts";
@@ -155,7 +156,7 @@ function many(socket: NetlinkSocket): void {
 
 function same(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
-  const view = new DataView(other.buffer, other.byteOffset, other.length);
+  const view = viewOf(other);
   let at = 0;
   for (const byte of one) {
     if (view.getUint8(at) !== byte) return false;
