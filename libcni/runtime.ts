@@ -3,12 +3,13 @@
  * cnitool; a container runtime in TypeScript can be built on it.
  */
 import type { RunInProcess } from "../pkg/invoke/invoke.ts";
+import { toCniError } from "../pkg/skel/cni-error.ts";
 import type { Environment } from "../spec/environment.ts";
 import { CniError, ErrorCode, messageOf } from "../spec/errors.ts";
 import { findVersion } from "../spec/versions.ts";
 import { type Attachment, type AttachmentId, requireAttachment, requireNetworkName } from "./attachment.ts";
 import type { AttachmentCache } from "./cache.ts";
-import { asCniError, failedPlugin, throwAll } from "./failure.ts";
+import { failedPlugin, throwAll } from "./failure.ts";
 import type { NetworkList } from "./network-list.ts";
 import { PluginCaller } from "./plugin-call.ts";
 import type { PluginConfig } from "./plugin-config.ts";
@@ -68,7 +69,7 @@ export class Runtime {
       for (const plugin of list.plugins) progress.result = this.add(list, plugin, attachment, progress.result);
       this.remember(list, attachment, progress.result);
     } catch (error) {
-      const failure = asCniError(error);
+      const failure = toCniError(error);
       if (recorded) {
         throw failure.withDetails(
           "this attachment was there before and nothing was removed: DEL it before it is added again",
@@ -114,7 +115,7 @@ export class Runtime {
       prevResult = this.cachedResult(list, attachment);
     } catch (error) {
       const advice = "DEL sets the record aside: delete the attachment, and add it again";
-      throw asCniError(error).during(`failed to get network "${list.name}" cached result`).withDetails(advice);
+      throw toCniError(error).during(`failed to get network "${list.name}" cached result`).withDetails(advice);
     }
     for (const plugin of list.plugins) {
       const request = attachmentRequest(list, plugin, attachment.capabilityArgs, prevResult);
@@ -136,7 +137,7 @@ export class Runtime {
         this.delNetworkList(list, stale);
       } catch (error) {
         const subject = `failed to delete stale attachment ${stale.containerId} ${stale.ifName}`;
-        failures.push(asCniError(error).during(subject));
+        failures.push(toCniError(error).during(subject));
       }
     }
     if (knowsGcAndStatus(list)) {
@@ -144,7 +145,7 @@ export class Runtime {
         try {
           this.caller.call("GC", plugin.type, gcRequest(list, plugin, valid));
         } catch (error) {
-          failures.push(asCniError(error).during(`failed to GC plugin ${plugin.type}`));
+          failures.push(toCniError(error).during(`failed to GC plugin ${plugin.type}`));
         }
       }
     }
@@ -172,7 +173,7 @@ export class Runtime {
         const message = `plugin ${plugin.type} does not support config version "${list.cniVersion}"`;
         failures.push(new CniError(ErrorCode.IncompatibleVersion, message, `it supports ${versions.join(", ")}`));
       } catch (error) {
-        failures.push(asCniError(error));
+        failures.push(toCniError(error));
       }
     }
     throwAll(failures);
@@ -211,7 +212,7 @@ export class Runtime {
     try {
       this.cache.write(list, attachment, result);
     } catch (error) {
-      throw asCniError(error).during(`failed to set network "${list.name}" cached result`);
+      throw toCniError(error).during(`failed to set network "${list.name}" cached result`);
     }
   }
 
@@ -260,7 +261,7 @@ export class Runtime {
         stale.push({ containerId, ifName, netns, args, capabilityArgs });
       }
     } catch (error) {
-      failures.push(asCniError(error));
+      failures.push(toCniError(error));
     }
     return stale;
   }

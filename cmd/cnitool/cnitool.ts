@@ -5,13 +5,13 @@
 import { type Attachment, noCapabilityArgs } from "../../libcni/attachment.ts";
 import type { AttachmentCache } from "../../libcni/cache.ts";
 import { loadNetworkList } from "../../libcni/config-directory.ts";
-import { asCniError } from "../../libcni/failure.ts";
 import type { NetworkList } from "../../libcni/network-list.ts";
 import { prettyResult } from "../../libcni/plugin-result.ts";
 import { Runtime } from "../../libcni/runtime.ts";
 import { textDigest } from "../../pkg/codec/sha512.ts";
 import type { RunInProcess } from "../../pkg/invoke/invoke.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
+import { toCniError } from "../../pkg/skel/cni-error.ts";
 import type { Environment } from "../../spec/environment.ts";
 import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import { parseObject } from "../../spec/json.ts";
@@ -39,7 +39,7 @@ export function cnitool(words: readonly string[], surroundings: CnitoolSurroundi
     return { status: 0, stdout: run(line, surroundings), stderr: "" };
   } catch (error) {
     if (error instanceof UsageError) return { status: 1, stdout: "", stderr: `${error.message}\n\n${usage}` };
-    const { message, details } = asCniError(error);
+    const { message, details } = toCniError(error);
     return { status: 1, stdout: "", stderr: details === "" ? `${message}\n` : `${message}; ${details}\n` };
   }
 }
