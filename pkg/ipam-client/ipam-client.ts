@@ -3,7 +3,8 @@
 import { CniError, ErrorCode, messageOf } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
 import type { Delegates } from "../invoke/delegates.ts";
-import type { Undo } from "../skel/undo.ts";
+import type { Attachment } from "../skel/attachment.ts";
+import type { Teardown, Undo } from "../skel/undo.ts";
 
 /**
  * Addresses, routes and dns for an attachment; released again when ADD fails later, and at once when the delegate itself fails.
@@ -44,4 +45,29 @@ function releaseFailure(delegates: Delegates, type: string): string {
   } catch (failure) {
     return messageOf(failure);
   }
+}
+
+/**
+ * DEL of an interface that may have addresses: the interface first, the addresses last, and not at all where it could not be removed,
+ * for an address is never free while an interface still has it. `remove` takes absence for success; failures go to `teardown`.
+ */
+export function removeThenRelease(
+  teardown: Teardown,
+  attachment: Attachment,
+  delegates: Delegates,
+  type: string,
+  remove: () => void,
+): void {
+  const isGone = teardown.attempt(`remove ${attachment.ifName}`, remove);
+  if (isGone) releaseAddresses(teardown, delegates, type);
+}
+
+/** Gives an attachment's addresses back, where the network has an IPAM plugin (`type`); to be called once no interface has them. */
+export function releaseAddresses(teardown: Teardown, delegates: Delegates, type: string): void {
+  if (type !== "") teardown.attempt("release the addresses", () => delegates.del(type));
+}
+
+/** The same for those of attachments that are no longer alive. */
+export function collectAddresses(teardown: Teardown, delegates: Delegates, type: string): void {
+  if (type !== "") teardown.attempt("collect addresses", () => delegates.gc(type));
 }

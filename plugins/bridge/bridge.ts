@@ -5,7 +5,7 @@
  */
 
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
-import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
+import { collectAddresses, removeThenRelease, requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { announceAddresses } from "../../pkg/link/announce.ts";
@@ -136,13 +136,13 @@ function describe(host: NetworkStack, config: BridgeConfig, pair: VethPair, sand
   ];
 }
 
-/** Interface first, address last: an address is never free while an interface still has it. */
 function del({ config, attachment, host, sandbox, delegates, prevResult, teardown }: Del<BridgeConfig>): void {
   const ips = prevResult === undefined ? [] : prevResult.ips;
   teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment, ips));
   teardown.attempt("remove the spoof check", () => allowSpoofing(host, attachment));
-  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
-  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  removeThenRelease(teardown, attachment, delegates, config.ipamType, () =>
+    removePair(host, sandbox.find(), attachment),
+  );
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<BridgeConfig>): void {
@@ -189,7 +189,7 @@ function gc({ config, host, delegates, valid, teardown }: Gc<BridgeConfig>): voi
   teardown.attempt("collect masquerading", () => collectMasquerade(host, valid));
   teardown.attempt("collect spoof checks", () => collectSpoofChecks(host, isStale));
   const areGone = collectPairs(host, isStale, teardown);
-  if (areGone && config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  if (areGone) collectAddresses(teardown, delegates, config.ipamType);
 }
 
 function status({ config, host, delegates }: Status<BridgeConfig>): void {

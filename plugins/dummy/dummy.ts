@@ -5,7 +5,7 @@
  */
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { interfaceResult } from "../../pkg/ipam-client/interface-result.ts";
-import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
+import { collectAddresses, removeThenRelease, requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
@@ -46,12 +46,10 @@ function add({ config, attachment, delegates, host, sandbox, undo }: Add<DummyCo
   return withDns(result, config.dns);
 }
 
-/** Interface first, address last: an address is never free while an interface still has it. */
 function del({ config, attachment, sandbox, delegates, teardown }: Del<DummyConfig>): void {
-  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () =>
+  removeThenRelease(teardown, attachment, delegates, config.ipamType, () =>
     removeFromSandbox(sandbox.find(), attachment, [KIND]),
   );
-  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, sandbox, delegates, prevResult }: Check<DummyConfig>): void {
@@ -63,7 +61,7 @@ function check({ config, attachment, sandbox, delegates, prevResult }: Check<Dum
 
 /** The link vanishes with the container's namespace. */
 function gc({ config, delegates, teardown }: Gc<DummyConfig>): void {
-  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  collectAddresses(teardown, delegates, config.ipamType);
 }
 
 function status({ config, host, delegates }: Status<DummyConfig>): void {

@@ -7,7 +7,7 @@ import { announceByFrames, requireFreeAddresses } from "../../pkg/address-probe/
 import type { Address } from "../../pkg/ip/address.ts";
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { interfaceResult } from "../../pkg/ipam-client/interface-result.ts";
-import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
+import { collectAddresses, releaseAddresses, requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { bringUpWithoutAddresses, prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
@@ -107,8 +107,7 @@ function del(call: Del<HostDeviceConfig>): void {
   const { config, delegates, teardown } = call;
   const departure = new Departure();
   teardown.attempt("give the device back", () => giveBackOf(call, departure));
-  if (config.ipamType === "" || !departure.hasLeft) return;
-  teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  if (departure.hasLeft) releaseAddresses(teardown, delegates, config.ipamType);
 }
 
 function giveBackOf(call: Del<HostDeviceConfig>, departure: Departure): void {
@@ -196,10 +195,10 @@ function gc(call: Gc<HostDeviceConfig>): void {
   const { config, environment, network, delegates, teardown } = call;
   const collection = new Collection();
   teardown.attempt("collect devices", () => collectDevices(call, collection));
-  if (config.ipamType === "" || !collection.isComplete) return;
+  if (!collection.isComplete) return;
   // An address that a container still has is in use, whoever is alive.
   const sparing = delegates.with(environment, network.withAlive(collection.stuck));
-  teardown.attempt("collect addresses", () => sparing.gc(config.ipamType));
+  collectAddresses(teardown, sparing, config.ipamType);
 }
 
 function collectDevices(call: Gc<HostDeviceConfig>, collection: Collection): void {

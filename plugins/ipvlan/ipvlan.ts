@@ -5,6 +5,7 @@
  *   sandbox[eth0]──ipvlan──┴──[master]──▶ the segment and its hosts (l2), or its routers (l3, l3s); not the node itself
  */
 
+import { collectAddresses, removeThenRelease } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { configureOnSegment, connectToSegment, prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
@@ -75,12 +76,11 @@ function connect(call: Add<IpvlanConfig>, parent: Parent, link: Link): Result {
   return configureOnSegment(sandbox, link, prevResult);
 }
 
-/** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
+/** The parent may be gone. */
 function del({ config, attachment, sandbox, delegates, teardown }: Del<IpvlanConfig>): void {
-  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () =>
+  removeThenRelease(teardown, attachment, delegates, config.ipamType, () =>
     removeFromSandbox(sandbox.find(), attachment, [KIND]),
   );
-  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<IpvlanConfig>): void {
@@ -100,7 +100,7 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
 
 /** The links vanish with the containers' namespaces. */
 function gc({ config, delegates, teardown }: Gc<IpvlanConfig>): void {
-  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  collectAddresses(teardown, delegates, config.ipamType);
 }
 
 /** Only a parent that is named is known: that of a chained plugin, or one in the container, is not before there is a container. */

@@ -14,6 +14,7 @@ import {
   verifyHostWay,
 } from "../../pkg/host-shim/host-shim.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
+import { collectAddresses, releaseAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { connectToSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
@@ -97,14 +98,14 @@ function addressInUse(link: Link, parent: string): CniError {
   );
 }
 
-/** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
+/** The parent may be gone. */
 function del({ config, attachment, host, sandbox, delegates, teardown }: Del<MacvlanConfig>): void {
   const isGone = teardown.attempt(`remove ${attachment.ifName}`, () =>
     removeFromSandbox(sandbox.find(), attachment, [KIND]),
   );
   // Whatever the configuration says now: it may have been another at ADD.
   teardown.attempt("remove the host's routes to it", () => disconnectHost(host, attachment));
-  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  if (isGone) releaseAddresses(teardown, delegates, config.ipamType);
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<MacvlanConfig>): void {
@@ -123,7 +124,7 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
 /** The links vanish with the containers' namespaces; the host's routes to them do not. */
 function gc({ config, host, delegates, valid, teardown }: Gc<MacvlanConfig>): void {
   teardown.attempt("collect the host's routes", () => collectHostRoutes(host, valid));
-  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  collectAddresses(teardown, delegates, config.ipamType);
 }
 
 /** A parent in the container cannot be known before there is one. */

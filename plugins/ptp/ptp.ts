@@ -6,7 +6,7 @@
 
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
-import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
+import { collectAddresses, removeThenRelease, requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { enableForwarding, requireForwarding, verifyForwarding } from "../../pkg/link/forwarding.ts";
@@ -148,12 +148,12 @@ function gatewaysOf(ips: readonly IpConfig[]): Prefix[] {
   return found;
 }
 
-/** Interface first, address last: an address is never free while an interface still has it. */
 function del({ config, attachment, host, sandbox, delegates, prevResult, teardown }: Del<PtpConfig>): void {
   const ips = prevResult === undefined ? [] : prevResult.ips;
   teardown.attempt("remove masquerading", () => removeMasquerade(host, attachment, ips));
-  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () => removePair(host, sandbox.find(), attachment));
-  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  removeThenRelease(teardown, attachment, delegates, config.ipamType, () =>
+    removePair(host, sandbox.find(), attachment),
+  );
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<PtpConfig>): void {
@@ -200,7 +200,7 @@ function gc({ config, host, delegates, valid, teardown }: Gc<PtpConfig>): void {
   const isStale = (tag: string): boolean => valid.isStale(tag);
   teardown.attempt("collect masquerading", () => collectMasquerade(host, valid));
   const areGone = collectPairs(host, isStale, teardown);
-  if (areGone && config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  if (areGone) collectAddresses(teardown, delegates, config.ipamType);
 }
 
 function status({ config, host, delegates }: Status<PtpConfig>): void {

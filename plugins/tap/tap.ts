@@ -6,7 +6,7 @@
 
 import { configureInterface } from "../../pkg/ipam-client/configure-interface.ts";
 import { interfaceResult } from "../../pkg/ipam-client/interface-result.ts";
-import { requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
+import { collectAddresses, removeThenRelease, requestAddresses } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
@@ -73,10 +73,8 @@ function findBridge(sandbox: NetworkStack, name: string): Link | undefined {
   );
 }
 
-/** Interface first, address last: an address is never free while an interface still has it. */
 function del({ config, attachment, sandbox, delegates, teardown }: Del<TapConfig>): void {
-  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () => removeTap(sandbox.find(), attachment));
-  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
+  removeThenRelease(teardown, attachment, delegates, config.ipamType, () => removeTap(sandbox.find(), attachment));
 }
 
 function check({ config, attachment, sandbox, delegates, prevResult }: Check<TapConfig>): void {
@@ -114,7 +112,7 @@ function verifyId(link: Link, what: string, wanted: number | undefined, have: nu
 
 /** The tap is in the container's namespace and goes with it. */
 function gc({ config, delegates, teardown }: Gc<TapConfig>): void {
-  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  collectAddresses(teardown, delegates, config.ipamType);
 }
 
 function status({ config, host, delegates }: Status<TapConfig>): void {

@@ -4,6 +4,7 @@
  *   sandbox[eth0]──VLAN 100──┐
  *   sandbox[eth0]──VLAN 200──┴──[master]──▶ a trunk of the switch
  */
+import { collectAddresses, removeThenRelease } from "../../pkg/ipam-client/ipam-client.ts";
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { connectToSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
@@ -61,12 +62,11 @@ function requireUp({ link }: Parent, id: number): void {
   );
 }
 
-/** Interface first, address last: an address is never free while an interface still has it. The parent may be gone. */
+/** The parent may be gone. */
 function del({ config, attachment, sandbox, delegates, teardown }: Del<VlanConfig>): void {
-  const isGone = teardown.attempt(`remove ${attachment.ifName}`, () =>
+  removeThenRelease(teardown, attachment, delegates, config.ipamType, () =>
     removeFromSandbox(sandbox.find(), attachment, [KIND]),
   );
-  if (isGone && config.ipamType !== "") teardown.attempt("release the addresses", () => delegates.del(config.ipamType));
 }
 
 function check({ config, attachment, host, sandbox, delegates, prevResult }: Check<VlanConfig>): void {
@@ -84,7 +84,7 @@ function check({ config, attachment, host, sandbox, delegates, prevResult }: Che
 
 /** The link vanishes with the container's namespace, or with its parent. */
 function gc({ config, delegates, teardown }: Gc<VlanConfig>): void {
-  if (config.ipamType !== "") teardown.attempt("collect addresses", () => delegates.gc(config.ipamType));
+  collectAddresses(teardown, delegates, config.ipamType);
 }
 
 /** A parent in the container cannot be known before there is one. */
