@@ -2,6 +2,7 @@
 
 import { drift, ErrorCode } from "../../spec/errors.ts";
 import type { IpConfig } from "../../spec/result.ts";
+import { viewOf } from "../codec/view.ts";
 import type { Prefix } from "../ip/prefix.ts";
 import { Iptables } from "../iptables/iptables.ts";
 import { isKernelError } from "../linux/errno.ts";
@@ -10,7 +11,7 @@ import type { NetworkStack } from "../netlink/stack.ts";
 import { addressDatum } from "../nftables/datum.ts";
 import { type Element, element } from "../nftables/element.ts";
 import { findElement, firstElements, keyOf, type ListedElement, scanElements } from "../nftables/elements.ts";
-import { isOvertaken, OVERTAKEN_TRIES, whileOvertaken } from "../nftables/overtaken.ts";
+import { retryOvertaken, whileOvertaken } from "../nftables/overtaken.ts";
 import { generation, type ListedRule, type ListedSet, listRules, listSets, tableExists } from "../nftables/ruleset.ts";
 import type { NftSet } from "../nftables/set.ts";
 import { nftablesPresent } from "../nftables/support.ts";
@@ -55,15 +56,9 @@ export function ensureMasquerade(
 function ensureElement(socket: NetlinkSocket, attachment: Attachment, address: Prefix, count: number): void {
   const set = subnetSet(attachment.network, address);
   const own = addressElement(attachment, address, count);
-  for (let tries = 1; ; tries++) {
-    try {
-      if (replaceElement(socket, set.name, own)) return;
-      buildSubnet(socket, set, address, own);
-      return;
-    } catch (error) {
-      if (tries === OVERTAKEN_TRIES || !isOvertaken(error)) throw error;
-    }
-  }
+  retryOvertaken((): void => {
+    if (!replaceElement(socket, set.name, own)) buildSubnet(socket, set, address, own);
+  });
 }
 
 /** Makes what is missing of table, rules and set, and adds the element. @throws KernelError ERESTART, ENOENT when overtaken */
@@ -177,7 +172,7 @@ function removeKnown(socket: NetlinkSocket, attachment: Attachment, ips: readonl
 /** How many addresses the element's attachment has in all; 0 when that is not known. */
 function countOf(listed: ListedElement): number {
   const own = listed.own ?? new Uint8Array(0);
-  return own.length === 1 ? new DataView(own.buffer, own.byteOffset, 1).getUint8(0) : 0;
+  return own.length === 1 ? viewOf(own).getUint8(0) : 0;
 }
 
 /** Removes what masquerades attachments of the network that are not alive. */

@@ -3,9 +3,8 @@
  * Source: include/uapi/linux/netlink.h (struct nlattr), Documentation/userspace-api/netlink/intro.rst.
  */
 import { type Codec, DecodeError } from "../codec/codec.ts";
-import { toHex } from "../codec/hex.ts";
 import { Label, nameLater, Path } from "../codec/path.ts";
-import { viewOf } from "../codec/view.ts";
+import { sameBytes, viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { NLA_F_NESTED, NLA_HDRLEN, NLA_TYPE_MASK } from "./headers/netlink.ts";
 
@@ -130,7 +129,7 @@ export class Attributes {
   contradicts(other: Attributes): boolean {
     for (const { id, bytes } of other.rows) {
       const own = this.raw(id);
-      if (own !== undefined && toHex(own) !== toHex(bytes)) return true;
+      if (own !== undefined && !sameBytes(own, bytes)) return true;
     }
     return false;
   }

@@ -3,7 +3,7 @@
  * Type numbers are nft's own (its enum datatypes); the kernel only keeps them for user space.
  */
 import { u32be } from "../codec/codec.ts";
-import { toHex } from "../codec/hex.ts";
+import { parseHex, toHex } from "../codec/hex.ts";
 import type { Address, Family } from "../ip/address.ts";
 import { formatMac } from "../ip/mac.ts";
 
@@ -48,6 +48,11 @@ export function addressDatum(address: Address): Datum {
 /** A hardware address of six bytes. */
 export function etherDatum(bytes: Uint8Array): Datum {
   return { text: formatMac(bytes), bytes };
+}
+
+/** 16 bytes as two groups of hexadecimal digits, joined by a hyphen: the key by which an owner is found. */
+export function ownerDatum(key: string): Datum {
+  return { text: key, bytes: parseHex(key.split("-").join("")) ?? new Uint8Array(16) };
 }
 
 export function portDatum(port: number): Datum {

@@ -23,6 +23,12 @@ export interface Element {
   readonly notes: ElementNotes;
 }
 
+/** An element and the set or map that it is for. */
+export interface Placed {
+  readonly set: string;
+  readonly element: Element;
+}
+
 /** `address` is `undefined` when the interval reaches the end of the address space. */
 export interface EndOfInterval {
   readonly address: Address | undefined;

@@ -81,6 +81,17 @@ export function firstElements(socket: NetlinkSocket, table: Table, set: string):
   return answers === undefined ? undefined : splitAll(answers);
 }
 
+/** Whether the set has such an element; most answers come with the first ones. False when the set is absent. */
+export function someElement(
+  socket: NetlinkSocket,
+  table: Table,
+  set: string,
+  test: (listed: ListedElement) => boolean,
+): boolean {
+  if ((firstElements(socket, table, set) ?? []).some((each) => test(each))) return true;
+  return (listElements(socket, table, set) ?? []).some((each) => test(each));
+}
+
 /** The elements whose userdata the caller wants; `undefined` when the set is absent. Those without any are passed over. */
 export function scanElements(
   socket: NetlinkSocket,

@@ -12,6 +12,7 @@ import {
   ipv4Type,
   markDatum,
   markType,
+  ownerDatum,
   portDatum,
   portType,
   protocolDatum,
@@ -77,6 +78,12 @@ test("the members of a concatenation are padded to whole registers", () => {
   expect(toHex(concatenation([markDatum(5), interfaceDatum("eth0")]).bytes)).toBe(
     `05000000${"65746830"}${"00".repeat(12)}`,
   );
+});
+
+test("an owner's key is its two groups of digits", () => {
+  const owner = ownerDatum("917148ec47923f2e-f4d01f2ef4b92245");
+  expect(owner.text).toBe("917148ec47923f2e-f4d01f2ef4b92245");
+  expect(toHex(owner.bytes)).toBe("917148ec47923f2ef4d01f2ef4b92245");
 });
 
 test("an interface's name has at most 15 bytes, and a pattern is not padded", () => {

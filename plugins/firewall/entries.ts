@@ -2,18 +2,12 @@
 import { viewOf } from "../../pkg/codec/view.ts";
 import { Writer } from "../../pkg/codec/writer.ts";
 import { Address } from "../../pkg/ip/address.ts";
-import { addressDatum, type Datum, interfaceDatum } from "../../pkg/nftables/datum.ts";
-import { type Element, element, verdictMapping } from "../../pkg/nftables/element.ts";
+import { addressDatum, interfaceDatum, ownerDatum } from "../../pkg/nftables/datum.ts";
+import { type Element, element, type Placed, verdictMapping } from "../../pkg/nftables/element.ts";
 import type { Verdict } from "../../pkg/nftables/verdict.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
 import { accepted, markingName, OWNERS } from "./rules.ts";
 import type { Wanted } from "./wanted.ts";
-
-/** An element and the set of the main table that it is for. */
-export interface Placed {
-  readonly set: string;
-  readonly element: Element;
-}
 
 /** What an attachment has; `isWhole` is false when there was more than fits. */
 export interface OwnerRecord {
@@ -42,15 +36,6 @@ export function ownerElement(wanted: Wanted): Placed {
 /** The same by its key alone: to be looked up. */
 export function ownerKey(attachment: Attachment): Placed {
   return { set: OWNERS, element: element([ownerDatum(attachment.key)]) };
-}
-
-/** The two hashes of a tag's key, `<16 hex>-<16 hex>`, as bytes. */
-function ownerDatum(key: string): Datum {
-  const digits = key.slice(0, 16) + key.slice(17, 33);
-  const digit = (at: number): number => Math.max(0, "0123456789abcdef".indexOf(digits.charAt(at)));
-  const out = new Writer();
-  for (let at = 0; at < 32; at += 2) out.u8(digit(at) * 16 + digit(at + 1));
-  return { text: key, bytes: out.done().slice(0, 16) };
 }
 
 /** A byte that says whether all is there; the names of bridge, port and zone, and each address, behind their lengths. */

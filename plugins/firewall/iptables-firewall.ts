@@ -1,5 +1,5 @@
 /** The containers' rules in iptables: ensured on ADD, verified on CHECK, removed on DEL and GC. The rules: iptables-rules.ts. */
-import { toHex } from "../../pkg/codec/hex.ts";
+import { sameBytes } from "../../pkg/codec/view.ts";
 import type { Address, Family } from "../../pkg/ip/address.ts";
 import { alone } from "../../pkg/iptables/alone.ts";
 import { forwardFilters } from "../../pkg/iptables/forward-policy.ts";
@@ -90,7 +90,7 @@ export function removeFromIptables(
 
 function contains(bytes: Uint8Array, sought: Uint8Array): boolean {
   for (let at = 0; at + sought.length <= bytes.length; at++) {
-    if (toHex(bytes.subarray(at, at + sought.length)) === toHex(sought)) return true;
+    if (sameBytes(bytes.subarray(at, at + sought.length), sought)) return true;
   }
   return false;
 }

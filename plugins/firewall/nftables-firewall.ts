@@ -1,12 +1,13 @@
 /** The containers' entries in nf_tables: ensured on ADD and verified on CHECK. What they look like: rules.ts. They leave by removal.ts. */
 
-import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { regularChain } from "../../pkg/nftables/chain.ts";
+import type { Placed } from "../../pkg/nftables/element.ts";
 import { findElement, keyOf, listElements } from "../../pkg/nftables/elements.ts";
-import { isOvertaken, OVERTAKEN_TRIES } from "../../pkg/nftables/overtaken.ts";
-import { generation, listRules } from "../../pkg/nftables/ruleset.ts";
+import { addOrRebuild } from "../../pkg/nftables/overtaken.ts";
+import { generation } from "../../pkg/nftables/ruleset.ts";
+import { buildChains, lostChain, type StandingChain } from "../../pkg/nftables/standing-chain.ts";
 import type { Table } from "../../pkg/nftables/table.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { verdictText } from "../../pkg/nftables/verdict.ts";
@@ -19,7 +20,6 @@ import {
   decodeRecord,
   ownerElement,
   ownerKey,
-  type Placed,
   portElement,
   togetherElement,
   verdictFor,
@@ -35,7 +35,6 @@ import {
   bridgeTableComment,
   markingChain,
   OWNERS,
-  type StandingChain,
   standingChains,
   standingSets,
   TOGETHER,
@@ -50,17 +49,13 @@ import type { Ingress, Wanted } from "./wanted.ts";
  */
 export function ensureInNftables(host: NetworkStack, wanted: Wanted): void {
   const socket = host.netfilter;
-  for (let tries = 1; ; tries++) {
-    try {
-      // The usual case: everything is there, and nothing is in the way.
-      if (tries % 2 === 1 && lostRules(socket, wanted) === undefined)
-        addNew(socket, new Transaction(), wanted).commit(socket);
+  addOrRebuild(
+    (): void => {
+      if (lostRules(socket, wanted) === undefined) addNew(socket, new Transaction(), wanted).commit(socket);
       else rebuild(socket, wanted);
-      return;
-    } catch (error) {
-      if (tries === OVERTAKEN_TRIES || !(isOvertaken(error) || isKernelError(error, "EEXIST"))) throw error;
-    }
-  }
+    },
+    (): void => rebuild(socket, wanted),
+  );
 }
 
 function addNew(socket: NetlinkSocket, change: Transaction, wanted: Wanted): Transaction {
@@ -155,20 +150,10 @@ function chainsFor({ mark, ingress }: Wanted): TableChains[] {
 /** One of these chains that is not there, or that somebody has flushed: its path. */
 function lostRules(socket: NetlinkSocket, wanted: Wanted): string | undefined {
   for (const { of, chains } of chainsFor(wanted)) {
-    const lost = chains.find(({ chain, rules }) => listRules(socket, of, chain.name).length < rules.length);
-    if (lost !== undefined) return `${lost.chain.name} of table ${of.family} ${of.name}`;
+    const lost = lostChain(socket, of, chains);
+    if (lost !== undefined) return `${lost} of table ${of.family} ${of.name}`;
   }
   return undefined;
-}
-
-/** Declares the chains, which changes nothing where they are, and fills those that have lost rules. */
-function buildChains(socket: NetlinkSocket, change: Transaction, of: Table, chains: readonly StandingChain[]): void {
-  for (const { chain } of chains) change.addChain(of, chain);
-  for (const { chain, rules } of chains) {
-    if (listRules(socket, of, chain.name).length === rules.length) continue;
-    change.flush(of, chain.name);
-    for (const rule of rules) change.addRule(of, chain.name, rule);
-  }
 }
 
 /** Elements that must go before the attachment's can come: its own earlier ones, and its addresses where others left them. */

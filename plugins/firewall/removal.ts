@@ -4,13 +4,13 @@ import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import {
   findElement,
-  firstElements,
   keyOf,
   type ListedElement,
   listElements,
   scanElements,
+  someElement,
 } from "../../pkg/nftables/elements.ts";
-import { isOvertaken, OVERTAKEN_TRIES } from "../../pkg/nftables/overtaken.ts";
+import { whileOvertaken } from "../../pkg/nftables/overtaken.ts";
 import { generation, listRules, tableExists } from "../../pkg/nftables/ruleset.ts";
 import { nftablesPresent } from "../../pkg/nftables/support.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
@@ -87,19 +87,13 @@ export function holderOf(host: NetworkStack, address: Address): string | undefin
 }
 
 function removeOwners(socket: NetlinkSocket, isGone: IsGone, find: () => ListedElement[]): void {
-  for (let tries = 1; ; tries++) {
-    try {
-      const current = generation(socket);
-      const owners = find();
-      if (owners.length === 0) return;
-      const freed = addressesOf(socket, owners, isGone);
-      if (othersStay(socket, isGone)) deleteEntries(socket, current, owners, freed, isGone);
-      else deleteAll(socket, current, owners, freed, isGone);
-      return;
-    } catch (error) {
-      if (tries === OVERTAKEN_TRIES || !isOvertaken(error)) throw error;
-    }
-  }
+  whileOvertaken(socket, (current: number): void => {
+    const owners = find();
+    if (owners.length === 0) return;
+    const freed = addressesOf(socket, owners, isGone);
+    if (othersStay(socket, isGone)) deleteEntries(socket, current, owners, freed, isGone);
+    else deleteAll(socket, current, owners, freed, isGone);
+  });
 }
 
 /** The addresses that are still theirs: what somebody has taken over is not. */
@@ -132,13 +126,7 @@ function searched(socket: NetlinkSocket, isGone: IsGone, zone: string): Freed[] 
 }
 
 function othersStay(socket: NetlinkSocket, isGone: IsGone): boolean {
-  return someOwner(socket, (owner) => !isGone(owner.comment ?? ""));
-}
-
-/** Most answers come with the first elements. */
-function someOwner(socket: NetlinkSocket, test: (owner: ListedElement) => boolean): boolean {
-  if ((firstElements(socket, table, OWNERS) ?? []).some((owner) => test(owner))) return true;
-  return (listElements(socket, table, OWNERS) ?? []).some((owner) => test(owner));
+  return someElement(socket, table, OWNERS, (owner) => !isGone(owner.comment ?? ""));
 }
 
 /** @throws KernelError ERESTART, ENOENT when overtaken: nothing is removed then */
@@ -215,7 +203,7 @@ export function releaseBridges(
   for (const bridge of bridges) {
     const needs = (owner: ListedElement): boolean =>
       decodeRecord(owner.own).bridge === bridge && !isGone(owner.comment ?? "");
-    if (someOwner(socket, needs)) continue;
+    if (someElement(socket, table, OWNERS, needs)) continue;
     const own = bridgeElement(bridge);
     if (findElement(socket, table, BRIDGES, own) !== undefined) change.deleteElements(table, BRIDGES, [own]);
     const together = togetherElement(bridge);

@@ -4,8 +4,9 @@ import { Address } from "../../pkg/ip/address.ts";
 import { chainText } from "../../pkg/nftables/chain.ts";
 import { elementText } from "../../pkg/nftables/element.ts";
 import { setText } from "../../pkg/nftables/set.ts";
+import type { StandingChain } from "../../pkg/nftables/standing-chain.ts";
 import { addressElement, decodeRecord, encodeRecord, togetherElement } from "./entries.ts";
-import { apartSet, bridgeChain, markingChain, type StandingChain, standingChains, standingSets } from "./rules.ts";
+import { apartSet, bridgeChain, markingChain, standingChains, standingSets } from "./rules.ts";
 
 function lines(chains: readonly StandingChain[]): string[] {
   return chains.flatMap(({ chain, rules }) => [chainText(chain), ...rules.map((rule) => `  ${rule.text}`)]);

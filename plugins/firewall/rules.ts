@@ -22,7 +22,7 @@
  *   }
  */
 import type { Family } from "../../pkg/ip/address.ts";
-import { baseChain, type Chain, regularChain } from "../../pkg/nftables/chain.ts";
+import { baseChain, regularChain } from "../../pkg/nftables/chain.ts";
 import { addressType, etherTypeDatum, interfaceType, ipv6Type, verdictType } from "../../pkg/nftables/datum.ts";
 import { ctState, equals, inSet } from "../../pkg/nftables/match.ts";
 import { type Rule, rule } from "../../pkg/nftables/rule.ts";
@@ -34,6 +34,7 @@ import {
   sourceAddress,
 } from "../../pkg/nftables/selector.ts";
 import { mapOf, type NftSet, setOf } from "../../pkg/nftables/set.ts";
+import type { StandingChain } from "../../pkg/nftables/standing-chain.ts";
 import { accept, decideByMap, drop, jump, returnToCaller, setMark } from "../../pkg/nftables/statement.ts";
 import type { Table } from "../../pkg/nftables/table.ts";
 
@@ -55,12 +56,6 @@ export const ADMIN = "admin";
 /** The map of a family's container addresses. */
 export function accepted(family: Family): string {
   return `accepted${family}`;
-}
-
-/** A chain with the rules that never change. */
-export interface StandingChain {
-  readonly chain: Chain;
-  readonly rules: readonly Rule[];
 }
 
 /** Every set and map of the main table. */

@@ -1,16 +1,17 @@
 /** What an attachment puts into the sets and maps. Used by portmap.ts, which plans, and mappings.ts, which does it. */
 import type { Prefix } from "../../pkg/ip/prefix.ts";
-import { addressDatum, type Datum, interfaceDatum, portDatum, protocolDatum } from "../../pkg/nftables/datum.ts";
-import { type Element, element, mapping as mapElement } from "../../pkg/nftables/element.ts";
+import {
+  addressDatum,
+  type Datum,
+  interfaceDatum,
+  ownerDatum,
+  portDatum,
+  protocolDatum,
+} from "../../pkg/nftables/datum.ts";
+import { element, mapping as mapElement, type Placed } from "../../pkg/nftables/element.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";
 import { addressed, all, LOCAL, LOCALNET, neighbourSet, OWNERS, ports, self } from "./sets.ts";
 import { protocolNumber, specificAddress, type Target } from "./targets.ts";
-
-/** An element and the set that it is for. */
-export interface Placed {
-  readonly set: string;
-  readonly element: Element;
-}
 
 /** What the options say about masquerading. */
 export interface MasqueradeOptions {
@@ -43,16 +44,6 @@ export function ownerNote(own: Uint8Array | undefined): OwnerNote {
 /** The element of an owner by the key that tags begin with: to be looked up. */
 export function ownerKey(key: string): Placed {
   return { set: OWNERS, element: element([ownerDatum(key)]) };
-}
-
-/** The two hashes of a tag's key, `<16 hex>-<16 hex>`, as bytes. */
-function ownerDatum(key: string): Datum {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  const digits = key.slice(0, 16) + key.slice(17, 33);
-  const digit = (at: number): number => Math.max(0, "0123456789abcdef".indexOf(digits.charAt(at)));
-  for (let at = 0; at < 16; at++) view.setUint8(at, digit(at * 2) * 16 + digit(at * 2 + 1));
-  return { text: key, bytes };
 }
 
 /** An interface whose route_localnet we turned on; with a tag where it is a container's own. */

@@ -4,7 +4,8 @@
  */
 import type { Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import { localnetElement, type Placed } from "./elements.ts";
+import type { Placed } from "../../pkg/nftables/element.ts";
+import { localnetElement } from "./elements.ts";
 import { isGuardedInIptables } from "./iptables-guard.ts";
 import { goesWithContainer, isLeftOver, isOutByDefault, letsLocalhostOut } from "./localhost.ts";
 

@@ -1,18 +1,18 @@
 /** Port mappings in nf_tables: ensured on ADD, verified on CHECK, removed on DEL and GC. What they look like: rules.ts. */
-import { viewOf } from "../../pkg/codec/view.ts";
+import { sameBytes } from "../../pkg/codec/view.ts";
 import type { Prefix } from "../../pkg/ip/prefix.ts";
-import { isKernelError } from "../../pkg/linux/errno.ts";
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import type { Element } from "../../pkg/nftables/element.ts";
+import type { Element, Placed } from "../../pkg/nftables/element.ts";
 import { findElement, keyOf } from "../../pkg/nftables/elements.ts";
-import { isOvertaken, OVERTAKEN_TRIES } from "../../pkg/nftables/overtaken.ts";
+import { addOrRebuild } from "../../pkg/nftables/overtaken.ts";
 import type { Rule } from "../../pkg/nftables/rule.ts";
 import { generation, listRules } from "../../pkg/nftables/ruleset.ts";
+import { buildChains, lostChain } from "../../pkg/nftables/standing-chain.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
-import { ownerKey, ownerNote, type Placed } from "./elements.ts";
+import { ownerKey, ownerNote } from "./elements.ts";
 import { isGone } from "./identity.ts";
 import { decodeMapped, mappedText } from "./mapped.ts";
 import { conditionalChain, neighbourRule, neighboursChain, standingChains } from "./rules.ts";
@@ -38,16 +38,12 @@ export interface Plan {
  */
 export function ensureMappings(host: NetworkStack, plan: Plan): void {
   const socket = host.netfilter;
-  for (let tries = 1; ; tries++) {
-    try {
-      // The usual case: everything is there, and nothing is in the way.
-      if (tries % 2 === 1) addNew(new Transaction(), plan).commit(socket);
-      else rebuild(socket, plan);
-      return;
-    } catch (error) {
-      if (tries === OVERTAKEN_TRIES || !(isOvertaken(error) || isKernelError(error, "EEXIST"))) throw error;
-    }
-  }
+  addOrRebuild(
+    (): void => {
+      addNew(new Transaction(), plan).commit(socket);
+    },
+    (): void => rebuild(socket, plan),
+  );
 }
 
 function addNew(change: Transaction, plan: Plan): Transaction {
@@ -75,13 +71,7 @@ function rebuild(socket: NetlinkSocket, plan: Plan): void {
 function buildTable(socket: NetlinkSocket, change: Transaction, subnets: readonly Prefix[]): void {
   change.addTable(table, tableComment);
   for (const set of standingSets()) change.addSet(table, set);
-  const chains = standingChains();
-  for (const { chain } of chains) change.addChain(table, chain);
-  for (const { chain, rules } of chains) {
-    if (rules.length === 0 || listRules(socket, table, chain.name).length === rules.length) continue;
-    change.flush(table, chain.name);
-    for (const rule of rules) change.addRule(table, chain.name, rule);
-  }
+  buildChains(socket, change, table, standingChains());
   const present = listRules(socket, table, neighboursChain);
   for (const subnet of subnets) {
     const set = neighbourSet(subnet);
@@ -151,13 +141,12 @@ export function verifyMappings(host: NetworkStack, plan: Plan): void {
   const socket = host.netfilter;
   // First what only this container's ADD makes: advice for the chains is of no use where the mappings are gone as well.
   for (const each of [...plan.ports, ...plan.others, plan.owner]) verifyElement(socket, plan.attachment, each);
-  for (const { chain, rules } of standingChains()) {
-    if (listRules(socket, table, chain.name).length < rules.length) {
-      throw drift(
-        `chain ${chain.name} of table inet ${table.name} has lost rules`,
-        "any ADD of portmap builds the table again",
-      );
-    }
+  const lost = lostChain(socket, table, standingChains());
+  if (lost !== undefined) {
+    throw drift(
+      `chain ${lost} of table inet ${table.name} has lost rules`,
+      "any ADD of portmap builds the table again",
+    );
   }
   const own = (tag: string): boolean => keyOfTag(tag) === plan.attachment.key;
   if (conditionalHandles(socket, own).length !== plan.conditional.length) {
@@ -186,15 +175,4 @@ function verifyElement(socket: NetlinkSocket, attachment: Attachment, wanted: Pl
   if (data !== undefined && !sameBytes(data.bytes, found.data ?? new Uint8Array(0))) {
     throw drift(`${what} leads elsewhere than to ${data.text} ${where}`);
   }
-}
-
-function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  const view = viewOf(other);
-  let at = 0;
-  for (const byte of one) {
-    if (view.getUint8(at) !== byte) return false;
-    at += 1;
-  }
-  return true;
 }

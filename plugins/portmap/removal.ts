@@ -1,12 +1,13 @@
 /** Port mappings in nf_tables leave: on DEL, on GC, and with the last of them the table. */
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import { findElement, firstElements, keyOf, type ListedElement, listElements } from "../../pkg/nftables/elements.ts";
-import { isOvertaken, OVERTAKEN_TRIES } from "../../pkg/nftables/overtaken.ts";
+import type { Placed } from "../../pkg/nftables/element.ts";
+import { findElement, firstElements, keyOf, listElements, someElement } from "../../pkg/nftables/elements.ts";
+import { retryOvertaken } from "../../pkg/nftables/overtaken.ts";
 import { generation, listRules, tableExists } from "../../pkg/nftables/ruleset.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
-import { ownerKey, ownerNote, type Placed } from "./elements.ts";
+import { ownerKey, ownerNote } from "./elements.ts";
 import { isGuardedInIptables } from "./iptables-guard.ts";
 import { keepLocalhostIn, letLocalhostOut } from "./localhost.ts";
 import { decodeMapped, type Mapped } from "./mapped.ts";
@@ -40,27 +41,21 @@ export function collectMappings(host: NetworkStack, isStale: (tag: string) => bo
 }
 
 function removeOwners(host: NetworkStack, gone: (tag: string) => boolean, find: () => Tagged[]): Mapped[] {
-  for (let tries = 1; ; tries++) {
-    try {
-      const found = find();
-      if (!deleteTableIfUnused(host, gone)) {
-        deleteTagged(host, found, gone);
-        deleteTableIfUnused(host, gone); // others may have left in the same moment
-      }
-      return mappedOf(found);
-    } catch (error) {
-      if (tries === OVERTAKEN_TRIES || !isOvertaken(error)) throw error;
+  return retryOvertaken((): Mapped[] => {
+    const found = find();
+    if (!deleteTableIfUnused(host, gone)) {
+      deleteTagged(host, found, gone);
+      deleteTableIfUnused(host, gone); // others may have left in the same moment
     }
-  }
+    return mappedOf(found);
+  });
 }
 
 /** The last one out takes the table along; false when there are other owners. @throws KernelError ERESTART when overtaken */
 function deleteTableIfUnused(host: NetworkStack, gone: (tag: string) => boolean): boolean {
   const socket = host.netfilter;
   const current = generation(socket);
-  const stays = (owner: ListedElement): boolean => !gone(owner.comment ?? "");
-  if ((firstElements(socket, table, OWNERS) ?? []).some(stays)) return false;
-  if ((listElements(socket, table, OWNERS) ?? []).some(stays)) return false;
+  if (someElement(socket, table, OWNERS, (owner) => !gone(owner.comment ?? ""))) return false;
   if (!tableExists(socket, table)) return true;
   const names: string[] = [];
   for (const each of listElements(socket, table, LOCALNET) ?? []) {

@@ -13,7 +13,7 @@
  */
 import { Address, type Family } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { baseChain, type Chain, regularChain } from "../../pkg/nftables/chain.ts";
+import { baseChain, regularChain } from "../../pkg/nftables/chain.ts";
 import { addressDatum, interfaceDatum, portDatum, protocolDatum } from "../../pkg/nftables/datum.ts";
 import type { Expression } from "../../pkg/nftables/expression.ts";
 import { ctStatus, differs, equals, fibType, inSet, within } from "../../pkg/nftables/match.ts";
@@ -32,15 +32,10 @@ import {
   transportProtocol,
 } from "../../pkg/nftables/selector.ts";
 import type { NftSet } from "../../pkg/nftables/set.ts";
+import type { StandingChain } from "../../pkg/nftables/standing-chain.ts";
 import { drop, jump, returnToCaller } from "../../pkg/nftables/statement.ts";
 import { addressed, all, families, LOCAL, ports, self } from "./sets.ts";
 import { protocolNumber, specificAddress, type Target } from "./targets.ts";
-
-/** A chain with the rules that never change. */
-export interface StandingChain {
-  readonly chain: Chain;
-  readonly rules: readonly Rule[];
-}
 
 /** Rules of attachments with conditions of their own, each with its owner as comment. */
 export const conditionalChain = "conditional";

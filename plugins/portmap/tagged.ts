@@ -1,11 +1,12 @@
 /** What the table holds, by the owners' tags. Used by mappings.ts and removal.ts. */
 import type { NetlinkSocket } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
+import type { Placed } from "../../pkg/nftables/element.ts";
 import { findElement, type ListedElement, scanElements } from "../../pkg/nftables/elements.ts";
 import { listRules, listSets } from "../../pkg/nftables/ruleset.ts";
 import { nftablesPresent } from "../../pkg/nftables/support.ts";
 import { userdataComment } from "../../pkg/nftables/userdata.ts";
-import { localnetElement, type Placed } from "./elements.ts";
+import { localnetElement } from "./elements.ts";
 import { conditionalChain } from "./rules.ts";
 import { LOCALNET, table } from "./sets.ts";
 
