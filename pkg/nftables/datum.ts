@@ -20,7 +20,6 @@ export const ipv6Type: DataType = { name: "ipv6_addr", number: 8, length: 16, or
 export const etherType: DataType = { name: "ether_addr", number: 9, length: 6, order: "network" };
 export const protocolType: DataType = { name: "inet_proto", number: 12, length: 1, order: "network" };
 export const portType: DataType = { name: "inet_service", number: 13, length: 2, order: "network" };
-export const markType: DataType = { name: "mark", number: 19, length: 4, order: "host" };
 export const interfaceType: DataType = { name: "ifname", number: 41, length: 16, order: "host" };
 /** NFT_DATA_VERDICT: a map of this type decides what becomes of the packet. */
 export const verdictType: DataType = { name: "verdict", number: 0xffffff00, length: 0, order: "none" };
@@ -106,11 +105,6 @@ export function interfaceDatum(name: string): Datum {
   const bytes = new Uint8Array(pattern ? text.length : 16);
   bytes.set(text);
   return { text: `"${name}"`, bytes };
-}
-
-/** The IP family as `meta nfproto` has it. */
-export function familyDatum(family: Family): Datum {
-  return { text: family === 4 ? "ipv4" : "ipv6", bytes: new Uint8Array([family === 4 ? 2 : 10]) };
 }
 
 /** An EtherType as `ether type` and `meta protocol` have it. */

@@ -1,8 +1,6 @@
 /** Elements of sets and maps, to be added or deleted. What the kernel holds is read by elements.ts. */
-import type { Address } from "../ip/address.ts";
-import type { Prefix } from "../ip/prefix.ts";
 import { Attributes } from "../netlink/attributes.ts";
-import { addressDatum, concatenation, type Datum } from "./datum.ts";
+import { concatenation, type Datum } from "./datum.ts";
 import { value, verdictData } from "./expression.ts";
 import { elementAttributes, listAttributes } from "./messages.ts";
 import { OWN_TYPE, Userdata } from "./userdata.ts";
@@ -14,10 +12,9 @@ export interface ElementNotes {
   readonly own?: Uint8Array;
 }
 
-/** One element. `end` is set in prefix sets: the first address behind the prefix. */
+/** One element. */
 export interface Element {
   readonly key: Datum;
-  readonly end: EndOfInterval | undefined;
   readonly data: Datum | undefined;
   readonly verdict: Verdict | undefined;
   readonly notes: ElementNotes;
@@ -29,32 +26,19 @@ export interface Placed {
   readonly element: Element;
 }
 
-/** `address` is `undefined` when the interval reaches the end of the address space. */
-export interface EndOfInterval {
-  readonly address: Address | undefined;
-}
-
 /** An element of a set. */
 export function element(key: readonly Datum[], notes: ElementNotes = {}): Element {
-  return { key: concatenation(key), end: undefined, data: undefined, verdict: undefined, notes };
+  return { key: concatenation(key), data: undefined, verdict: undefined, notes };
 }
 
 /** An element of a map. */
 export function mapping(key: readonly Datum[], data: readonly Datum[], notes: ElementNotes = {}): Element {
-  return { key: concatenation(key), end: undefined, data: concatenation(data), verdict: undefined, notes };
+  return { key: concatenation(key), data: concatenation(data), verdict: undefined, notes };
 }
 
 /** An element of a verdict map. */
 export function verdictMapping(key: readonly Datum[], verdict: Verdict, notes: ElementNotes = {}): Element {
-  return { key: concatenation(key), end: undefined, data: undefined, verdict, notes };
-}
-
-/** An element of a prefix set. */
-export function prefixElement(prefix: Prefix, notes: ElementNotes = {}): Element {
-  const behind = prefix.last.next();
-  const key: Datum = { text: prefix.masked.toString(), bytes: addressDatum(prefix.network).bytes };
-  const end: EndOfInterval = { address: behind.isUnspecified ? undefined : behind };
-  return { key, end, data: undefined, verdict: undefined, notes };
+  return { key: concatenation(key), data: undefined, verdict, notes };
 }
 
 /** As nft writes it: `tcp . 80 comment "web" : 10.1.1.2 . 8080`. */
@@ -65,30 +49,15 @@ export function elementText(source: Element): string {
   return source.data === undefined ? key : `${key} : ${source.data.text}`;
 }
 
-const FLAG_INTERVAL_END = 1;
-
-/** Appends an element to a list: one member, or two for an interval. */
+/** Appends an element to a list. */
 export function appendElement(list: Attributes, source: Element): void {
   list.set(listAttributes.element, encodeMember(source));
-  appendEnd(list, source);
 }
 
 /** Appends an element's key alone, which is what names it. */
 export function appendKey(list: Attributes, source: Element): void {
   const key = new Attributes().set(elementAttributes.key, value(source.key.bytes));
   list.set(listAttributes.element, key);
-  appendEnd(list, source);
-}
-
-function appendEnd(list: Attributes, source: Element): void {
-  const address = source.end?.address;
-  if (address !== undefined) list.set(listAttributes.element, encodeEnd(address));
-}
-
-function encodeEnd(address: Address): Attributes {
-  return new Attributes()
-    .set(elementAttributes.key, value(address.bytes))
-    .set(elementAttributes.flags, FLAG_INTERVAL_END);
 }
 
 function encodeMember(source: Element): Attributes {

@@ -61,7 +61,7 @@ export class ListedElement {
   }
 }
 
-/** Names a listed element by its key, to look it up or delete it. Not for prefix sets, whose keys have two ends. */
+/** Names a listed element by its key, to look it up or delete it. */
 export function keyOf(listed: ListedElement): Element {
   const bytes = listed.key;
   return element([{ text: `0x${toHex(bytes)}`, bytes }]);

@@ -189,18 +189,9 @@ const FIB_RESULT_ADDRTYPE = 3;
 
 /** The address is of this kind on this host: `fib daddr type local`. */
 export function fibType(of: FibAddress, type: FibType): Expression {
-  return fibMatch(of, type, comparison.equal, "");
-}
-
-/** The address is not of this kind: `fib saddr type != local`. */
-export function fibTypeIsNot(of: FibAddress, type: FibType): Expression {
-  return fibMatch(of, type, comparison.notEqual, "!= ");
-}
-
-function fibMatch(of: FibAddress, type: FibType, operator: number, sign: string): Expression {
-  return expression(`fib ${of} type ${sign}${type}`, (out: Attributes): void => {
+  return expression(`fib ${of} type ${type}`, (out: Attributes): void => {
     putFib(out, FIRST_REGISTER, FIB_RESULT_ADDRTYPE, of === "saddr" ? 1 : 2);
-    putCompare(out, FIRST_REGISTER, operator, hostU32(routeType(type)));
+    putCompare(out, FIRST_REGISTER, comparison.equal, hostU32(routeType(type)));
   });
 }
 

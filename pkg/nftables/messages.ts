@@ -109,7 +109,6 @@ export const elementListAttributes = attributes({
 export const elementAttributes = attributes({
   key: nested(1),
   data: nested(2),
-  flags: number(3), // 1: the element ends the interval before it
   userdata: attribute(6, raw),
 });
 

@@ -19,7 +19,7 @@ import {
   tcpDestinationPort,
   transportProtocol,
 } from "./selector.ts";
-import { accept, decideByMap, drop, jump, reject, returnToCaller, setMark } from "./statement.ts";
+import { accept, decideByMap, drop, jump, returnToCaller, setMark } from "./statement.ts";
 import type { TableFamily } from "./table.ts";
 
 function address(text: string): Address {
@@ -173,18 +173,6 @@ const goldens: readonly (readonly [TableFamily, string, readonly string[], Rule]
       "lookup 0d00010064656369646572730000000008000200000000010800030000000000",
     ],
     rule([decideByMap([inputInterface], "deciders")]),
-  ],
-  [
-    "inet",
-    "tcp dport 25 reject with tcp reset",
-    [
-      "meta 08000100000000010800020000000010",
-      "cmp 080001000000000108000200000000000c0003800500010006000000",
-      "payload 0800010000000001080002000000000208000300000000020800040000000002",
-      "cmp 080001000000000108000200000000000c0003800600010000190000",
-      "reject 08000100000000010500020000000000",
-    ],
-    rule([equals(tcpDestinationPort, portDatum(25)), reject("tcp reset")]),
   ],
 ];
 

@@ -59,18 +59,6 @@ export function generation(socket: NetlinkSocket): number {
   return 0;
 }
 
-/** Every table of a family this package knows. */
-export function listTables(socket: NetlinkSocket): Table[] {
-  const found: Table[] = [];
-  const body = netfilterMessage(ANY_FAMILY, new Attributes());
-  for (const answer of socket.dump("list tables", nftMessage.getTable, body)) {
-    const family = familyOf(familyByte(answer.body));
-    const name = content(answer.body).get(tableAttributes.name);
-    if (family !== undefined && name !== undefined) found.push({ family, name });
-  }
-  return found;
-}
-
 /** Whether the table is there. */
 export function tableExists(socket: NetlinkSocket, table: Table): boolean {
   const request = new Attributes().set(tableAttributes.name, table.name);

@@ -50,7 +50,6 @@ export function destinationAddress(family: Family): Selector {
 }
 
 export const etherSource: Selector = payload("ether saddr", ["ethernet"], header.link, 6, 6);
-export const etherProtocol: Selector = payload("ether type", ["ethernet"], header.link, 12, 2);
 
 /** Ports of whatever transport the packet has: match `transportProtocol` too. */
 export const sourcePort: Selector = payload("th sport", [], header.transport, 0, 2);
@@ -63,8 +62,6 @@ export const udpDestinationPort: Selector = payload("udp dport", ["udp"], header
 export const sctpSourcePort: Selector = payload("sctp sport", ["sctp"], header.transport, 0, 2);
 export const sctpDestinationPort: Selector = payload("sctp dport", ["sctp"], header.transport, 2, 2);
 
-/** The IP family in an inet table: familyDatum. */
-export const protocolFamily: Selector = meta("meta nfproto", metaKey.family, 1);
 /** protocolDatum */
 export const transportProtocol: Selector = meta("meta l4proto", metaKey.transport, 1);
 /** etherTypeDatum, in any family */

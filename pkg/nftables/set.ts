@@ -9,35 +9,28 @@ import { setAttributes } from "./messages.ts";
 import { type Table, tableText } from "./table.ts";
 import { SET_COMMENT, Userdata } from "./userdata.ts";
 
-/** A set, or a map when `data` is not empty. `intervals`: keys are prefixes of one IP family instead of single values. */
+/** A set, or a map when `data` is not empty. */
 export interface NftSet {
   readonly name: string;
   readonly key: readonly DataType[];
   readonly data: readonly DataType[];
-  readonly intervals: boolean;
   readonly comment: string | undefined;
 }
 
 /** A set of keys. */
 export function setOf(name: string, key: readonly DataType[], comment?: string): NftSet {
-  return { name, key, data: [], intervals: false, comment };
-}
-
-/** A set of prefixes. */
-export function prefixSet(name: string, key: DataType, comment?: string): NftSet {
-  return { name, key: [key], data: [], intervals: true, comment };
+  return { name, key, data: [], comment };
 }
 
 /** A map from keys to data; `[verdictType]` as data makes it a verdict map. */
 export function mapOf(name: string, key: readonly DataType[], data: readonly DataType[], comment?: string): NftSet {
-  return { name, key, data, intervals: false, comment };
+  return { name, key, data, comment };
 }
 
 /** How nft declares it: `map ports { type inet_proto . inet_service : ipv4_addr . inet_service; }`. */
 export function setText(set: NftSet): string {
   const data = set.data.length === 0 ? "" : ` : ${typesText(set.data)}`;
-  const flags = set.intervals ? " flags interval;" : "";
-  return `${set.data.length === 0 ? "set" : "map"} ${set.name} { type ${typesText(set.key)}${data};${flags} }`;
+  return `${set.data.length === 0 ? "set" : "map"} ${set.name} { type ${typesText(set.key)}${data}; }`;
 }
 
 function typesText(types: readonly DataType[]): string {
@@ -63,7 +56,6 @@ function typeNumber(types: readonly DataType[]): number {
 }
 
 /** linux/netfilter/nf_tables.h */
-const NFT_SET_INTERVAL = 0x4;
 export const NFT_SET_MAP = 0x8;
 
 /** NFTNL_UDATA_SET_KEYBYTEORDER and _DATABYTEORDER */
@@ -91,7 +83,7 @@ export function encodeSet(table: Table, set: NftSet, id: number): Attributes {
   const out = new Attributes()
     .set(setAttributes.table, table.name)
     .set(setAttributes.name, set.name)
-    .set(setAttributes.flags, (set.intervals ? NFT_SET_INTERVAL : 0) | (isMap ? NFT_SET_MAP : 0))
+    .set(setAttributes.flags, isMap ? NFT_SET_MAP : 0)
     .set(setAttributes.keyType, typeNumber(set.key))
     .set(setAttributes.keyLength, valueLength(set.key));
   if (isMap) {

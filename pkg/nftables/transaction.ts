@@ -92,22 +92,13 @@ export class Transaction {
 
   /** Puts the rule behind the chain's others. Adding twice makes two rules. */
   addRule(table: Table, chain: string, rule: Rule): this {
-    return this.rule("add", NLM_F_CREATE | NLM_F_APPEND, table, chain, rule);
-  }
-
-  /** Puts the rule before the chain's others. */
-  insertRule(table: Table, chain: string, rule: Rule): this {
-    return this.rule("insert", NLM_F_CREATE, table, chain, rule);
-  }
-
-  private rule(verb: string, flags: number, table: Table, chain: string, rule: Rule): this {
     const content = new Attributes()
       .set(ruleAttributes.table, table.name)
       .set(ruleAttributes.chain, chain)
       .set(ruleAttributes.expressions, encodeExpressions(rule, table.family))
       .set(ruleAttributes.userdata, new Userdata().comment(rule.comment).done());
-    const operation = `${verb} rule ${tableText(table)} ${chain} ${rule.text}`;
-    return this.step(operation, nftMessage.newRule, flags, table, content);
+    const operation = `add rule ${tableText(table)} ${chain} ${rule.text}`;
+    return this.step(operation, nftMessage.newRule, NLM_F_CREATE | NLM_F_APPEND, table, content);
   }
 
   /** Removes one rule by its handle. ENOENT when it is absent. */
@@ -131,12 +122,6 @@ export class Transaction {
   deleteSet(table: Table, set: string): this {
     const content = new Attributes().set(setAttributes.table, table.name).set(setAttributes.name, set);
     return this.step(`delete ${setPath(table, set)}`, nftMessage.deleteSet, 0, table, content);
-  }
-
-  /** Removes all elements. ENOENT when the set is absent. */
-  flushSet(table: Table, set: string): this {
-    const content = new Attributes().set(elementListAttributes.table, table.name).set(elementListAttributes.set, set);
-    return this.step(`flush ${setPath(table, set)}`, nftMessage.deleteElements, 0, table, content);
   }
 
   /**

@@ -7,27 +7,18 @@ import {
   etherDatum,
   etherType,
   etherTypeDatum,
-  familyDatum,
   interfaceDatum,
   interfaceType,
   ipv4Type,
   ipv6Type,
   markDatum,
-  markType,
   portDatum,
   portType,
   protocolDatum,
   protocolType,
   verdictType,
 } from "../../pkg/nftables/datum.ts";
-import {
-  type Element,
-  element,
-  elementText,
-  mapping,
-  prefixElement,
-  verdictMapping,
-} from "../../pkg/nftables/element.ts";
+import { type Element, element, elementText, mapping, verdictMapping } from "../../pkg/nftables/element.ts";
 import {
   between,
   ctState,
@@ -35,7 +26,6 @@ import {
   differs,
   equals,
   fibType,
-  fibTypeIsNot,
   inSet,
   markIs,
   markIsNot,
@@ -48,7 +38,6 @@ import { masquerade, natByMap, natTo } from "../../pkg/nftables/nat.ts";
 import { type Rule, rule } from "../../pkg/nftables/rule.ts";
 import {
   destinationPort,
-  etherProtocol,
   etherSource,
   inputInterface,
   ip4Destination,
@@ -58,24 +47,13 @@ import {
   networkProtocol,
   outputInterface,
   packetMark,
-  protocolFamily,
   tcpDestinationPort,
   tcpSourcePort,
   transportProtocol,
   udpDestinationPort,
 } from "../../pkg/nftables/selector.ts";
-import { mapOf, prefixSet, setOf } from "../../pkg/nftables/set.ts";
-import {
-  accept,
-  counter,
-  decideByMap,
-  drop,
-  goto,
-  jump,
-  reject,
-  returnToCaller,
-  setMark,
-} from "../../pkg/nftables/statement.ts";
+import { mapOf, setOf } from "../../pkg/nftables/set.ts";
+import { accept, decideByMap, drop, jump, returnToCaller, setMark } from "../../pkg/nftables/statement.ts";
 import type { Table } from "../../pkg/nftables/table.ts";
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { address, prefix } from "./values.ts";
@@ -100,14 +78,12 @@ export function buildSets(socket: NetlinkSocket): void {
   const change = new Transaction()
     .addTable(table, "a table")
     .addSet(table, setOf("hosts", [ipv4Type], "a set"))
-    .addSet(table, prefixSet("nets", ipv4Type))
-    .addSet(table, prefixSet("nets6", ipv6Type))
+    .addSet(table, setOf("hosts6", [ipv6Type]))
     .addSet(table, mapOf("ports", port, [ipv4Type, portType]))
     .addSet(table, mapOf("ports4", [ipv4Type, protocolType, portType], [ipv4Type, portType]))
     .addSet(table, mapOf("ports6", [ipv6Type, protocolType, portType], [ipv6Type, portType]))
-    .addSet(table, setOf("senders", [interfaceType, etherType, markType]))
+    .addSet(table, setOf("senders", [interfaceType, etherType]))
     .addSet(table, setOf("names", [interfaceType]))
-    .addSet(table, setOf("marks", [markType]))
     .addSet(table, setOf("services", [portType]))
     .addSet(table, setOf("protocols", [protocolType]))
     .addSet(table, setOf("macs", [etherType]))
@@ -118,11 +94,7 @@ export function buildSets(socket: NetlinkSocket): void {
     element([ip("10.0.0.2")], { own: new Uint8Array([9]) }),
     element([ip("10.0.0.3")]),
   ]);
-  fill(change, "nets", [
-    prefixElement(prefix("10.0.0.0/8"), { comment: "private" }),
-    prefixElement(prefix("240.0.0.0/4")),
-  ]);
-  fill(change, "nets6", [prefixElement(prefix("fd00::/8")), prefixElement(prefix("ff00::/8"))]);
+  fill(change, "hosts6", [element([ip("fd00::1")], { comment: "six" }), element([ip("ff00::")])]);
   const web = [ip("10.1.1.1"), portDatum(8080)];
   fill(change, "ports", [
     mapping([protocolDatum(TCP), portDatum(80)], web, { comment: "web", own: new Uint8Array([7]) }),
@@ -130,9 +102,8 @@ export function buildSets(socket: NetlinkSocket): void {
   fill(change, "ports4", [mapping([ip("192.0.2.1"), protocolDatum(UDP), portDatum(53)], web, { comment: "dns" })]);
   const web6 = [ip("fd00::2"), portDatum(53)];
   fill(change, "ports6", [mapping([ip("fd00::1"), protocolDatum(UDP), portDatum(53)], web6)]);
-  fill(change, "senders", [element([interfaceDatum("eth0"), mac, markDatum(5)])]);
+  fill(change, "senders", [element([interfaceDatum("eth0"), mac])]);
   fill(change, "names", [element([interfaceDatum("eth0")])]);
-  fill(change, "marks", [element([markDatum(7)])]);
   fill(change, "services", [element([portDatum(443)])]);
   fill(change, "protocols", [element([protocolDatum(132)])]);
   fill(change, "macs", [element([mac])]);
@@ -174,8 +145,8 @@ export function buildRules(socket: NetlinkSocket): void {
   const away = outside(ip4Destination, prefix("10.0.0.0/24"));
   put(change, table, "out", rule([inSet([ip4Source], "hosts"), away, masquerade()], "masquerade for a network"));
   const odd = outside(ip4Destination, prefix("10.0.0.0/9"));
-  put(change, table, "out", rule([notInSet([ip4Source], "nets"), odd, masquerade(["random", "fully-random"])]));
-  put(change, table, "out", rule([inSet([ip6Source], "nets6"), masquerade()]));
+  put(change, table, "out", rule([notInSet([ip4Source], "hosts"), odd, masquerade(["random", "fully-random"])]));
+  put(change, table, "out", rule([inSet([ip6Source], "hosts6"), masquerade()]));
   put(change, table, "out", rule([markIs(0x2000, 0x2000), masquerade(["persistent"])]));
   put(change, table, "out", rule([ctStatus("dnat"), ctState(["established", "related"]), accept()]));
   put(change, table, "out", rule([ctState(["new"]), setMark(0x2000, 0x2000)]));
@@ -184,26 +155,24 @@ export function buildRules(socket: NetlinkSocket): void {
   put(change, table, "out", rule([setMark(0x100, 0xff00)]));
   put(change, table, "out", rule([equals(packetMark, markDatum(3)), jump("inner")]));
   const leaving = differs(outputInterface, interfaceDatum("eth*"));
-  put(change, table, "out", rule([equals(inputInterface, interfaceDatum("veth0")), leaving, goto("inner")]));
+  put(change, table, "out", rule([equals(inputInterface, interfaceDatum("veth0")), leaving, jump("inner")]));
   const high = between(udpDestinationPort, portDatum(1000), portDatum(2000));
   put(change, table, "out", rule([within(ip6Source, prefix("fd00::/64")), high, returnToCaller()]));
   const low = notBetween(tcpDestinationPort, portDatum(1000), portDatum(2000));
   put(change, table, "out", rule([within(ip6Source, prefix("fd00::/61")), low, returnToCaller()]));
   put(change, table, "out", rule([differs(etherSource, mac), drop()]));
-  put(change, table, "out", rule([equals(etherProtocol, etherTypeDatum("arp")), drop()]));
-  put(change, table, "out", rule([equals(networkProtocol, etherTypeDatum("ip")), counter(), drop()]));
-  put(change, table, "out", rule([equals(protocolFamily, familyDatum(4)), drop()]));
+  put(change, table, "out", rule([equals(networkProtocol, etherTypeDatum("arp")), drop()]));
+  put(change, table, "out", rule([equals(networkProtocol, etherTypeDatum("ip")), drop()]));
   put(
     change,
     table,
     "out",
     rule([equals(tcpSourcePort, portDatum(53)), within(ip4Source, prefix("0.0.0.0/1")), drop()]),
   );
-  put(change, table, "through", rule([fibTypeIsNot("saddr", "local"), reject("admin-prohibited")]));
+  put(change, table, "through", rule([fibType("saddr", "local"), drop()]));
   put(change, table, "through", rule([decideByMap([inputInterface], "deciders")]));
-  put(change, table, "through", rule([markIsNot(3, 0xff), reject()]));
-  put(change, table, "through", rule([equals(tcpDestinationPort, portDatum(25)), reject("tcp reset")]));
-  put(change, table, "through", rule([inSet([inputInterface, etherSource, packetMark], "senders"), accept()]));
+  put(change, table, "through", rule([markIsNot(3, 0xff), drop()]));
+  put(change, table, "through", rule([inSet([inputInterface, etherSource], "senders"), accept()]));
   change
     .addTable(bridgeTable)
     .addChain(bridgeTable, baseChain("in", { type: "filter", hook: "prerouting", priority: -300, policy: "accept" }));

@@ -15,15 +15,7 @@ import { concatenation, ipv4Type, portDatum, portType, protocolDatum, protocolTy
 import { type Element, element, mapping } from "../../pkg/nftables/element.ts";
 import { findElement, firstElements, keyOf, listElements, scanElements } from "../../pkg/nftables/elements.ts";
 import { rule } from "../../pkg/nftables/rule.ts";
-import {
-  chainExists,
-  generation,
-  listChains,
-  listRules,
-  listSets,
-  listTables,
-  tableExists,
-} from "../../pkg/nftables/ruleset.ts";
+import { chainExists, generation, listChains, listRules, listSets, tableExists } from "../../pkg/nftables/ruleset.ts";
 import { mapOf } from "../../pkg/nftables/set.ts";
 import { jump } from "../../pkg/nftables/statement.ts";
 import { nftablesSupport } from "../../pkg/nftables/support.ts";
@@ -85,11 +77,6 @@ function read(socket: NetlinkSocket): void {
   buildSets(socket);
   buildRules(socket);
   console.log("---");
-  console.log(
-    `tables: ${listTables(socket)
-      .map((one: Table): string => `${one.family} ${one.name}`)
-      .join(", ")}`,
-  );
   console.log(`there: ${tableExists(socket, table)} ${chainExists(socket, table, "in")}`);
   for (const one of listChains(socket, table)) {
     console.log(`chain ${one.name} ${one.type ?? "-"} ${one.hook ?? "-"} ${one.priority ?? "-"} ${one.comment ?? "-"}`);
@@ -112,7 +99,15 @@ function read(socket: NetlinkSocket): void {
   }
   console.log(`macs left: ${listElements(socket, table, "macs")?.length ?? -1}`);
   const handle = rules.at(0)?.handle ?? 0;
-  new Transaction().deleteRule(table, "in", handle).flush(table, "out").flushSet(table, "hosts").commit(socket);
+  new Transaction()
+    .deleteRule(table, "in", handle)
+    .flush(table, "out")
+    .deleteElements(
+      table,
+      "hosts",
+      (listElements(socket, table, "hosts") ?? []).map((one) => keyOf(one)),
+    )
+    .commit(socket);
   console.log(`after: ${listRules(socket, table, "in").length} ${listRules(socket, table, "out").length}`);
   console.log(`after: ${firstElements(socket, table, "hosts")?.length ?? -1}`);
   new Transaction().flush(table).deleteSet(table, "hosts").deleteChain(table, "in").commit(socket);
