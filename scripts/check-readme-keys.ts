@@ -1,10 +1,10 @@
 /**
- * Each plugin's README.md has a table of its keys that lists exactly what its config.ts reads.
+ * Each plugin's README.md has a table of its keys that lists exactly what its config.ts reads, and its sections where the others have them.
  *   npm run readme-keys                     checks all
  *   npm run readme-keys -- --print bridge   prints the table to paste
  */
 import { existsSync, readFileSync } from "node:fs";
-import { keyTable, readmeProblems } from "./readme-keys.ts";
+import { keyTable, layoutProblems, readmeProblems } from "./readme-keys.ts";
 import { ownPlugins, pluginFolder, root } from "./schemas/documents.ts";
 
 function check(): number {
@@ -17,7 +17,7 @@ function check(): number {
       continue;
     }
     const text = readFileSync(root + path, "utf8");
-    for (const problem of readmeProblems(text, plugin.describe())) {
+    for (const problem of [...readmeProblems(text, plugin.describe()), ...layoutProblems(text)]) {
       console.error(`${path}: ${problem}`);
       failures += 1;
     }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { macFormat } from "../spec/formats.ts";
 import { Keys } from "../spec/keys.ts";
 import { Problems } from "../spec/problems.ts";
-import { keyTable, readmeProblems } from "./readme-keys.ts";
+import { keyTable, layoutProblems, readmeProblems } from "./readme-keys.ts";
 
 const keys = new Keys(undefined, "", new Problems(true));
 keys.text("bridge", "cni0", "the bridge");
@@ -53,5 +53,16 @@ test("keys that are missing, left over or listed twice are named", () => {
 test("a README without table says how it starts", () => {
   expect(readmeProblems("# x\n", described)).toEqual([
     'there is no table of keys: it starts with "| key | type | default | meaning |"',
+  ]);
+});
+
+test("sections stand where an operator finds them in every README", () => {
+  const last = ["## What it leaves on the host", "## Differences from the reference plugin"];
+  expect(layoutProblems(["# x", "## Keys", "## Example", "## Of its own", ...last].join("\n"))).toEqual([]);
+  expect(layoutProblems(["# x", "## Example", "## Keys", ...last].join("\n"))).toEqual([
+    "its sections begin with Keys and Example",
+  ]);
+  expect(layoutProblems(["# x", "## Keys", "## Example", last[0]].join("\n"))).toEqual([
+    "its sections end with What it leaves on the host and Differences from the reference plugin",
   ]);
 });

@@ -1,4 +1,4 @@
-/** The table of configuration keys in a plugin's README.md: made from the keys, and compared with them. */
+/** A plugin's README.md: its table of configuration keys, made from the keys and compared with them, and its sections. */
 import type { KeyDescription } from "../spec/key-description.ts";
 import { mergeKeys } from "./schemas/key-schema.ts";
 
@@ -9,6 +9,10 @@ interface Row {
 }
 
 const HEADER = ["| key | type | default | meaning |", "|---|---|---|---|"];
+
+/** The sections that every README has; what a plugin is like stands between them. */
+const FIRST = ["Keys", "Example"];
+const LAST = ["What it leaves on the host", "Differences from the reference plugin"];
 
 /** The table as Markdown. */
 export function keyTable(keys: readonly KeyDescription[]): string {
@@ -32,6 +36,16 @@ export function readmeProblems(readme: string, keys: readonly KeyDescription[]):
     if (!wanted.includes(path)) problems.push(`the table lists \`${path}\`, which the plugin does not read`);
     if (listed.indexOf(path) < index) problems.push(`the table lists \`${path}\` twice`);
   }
+  return problems;
+}
+
+/** Why an operator would not find a README's sections where the others have them; nothing when they are there. */
+export function layoutProblems(readme: string): string[] {
+  const headings: string[] = [];
+  for (const line of readme.split("\n")) if (line.startsWith("## ")) headings.push(line.slice(3));
+  const problems: string[] = [];
+  if (headings.slice(0, 2).join() !== FIRST.join()) problems.push(`its sections begin with ${FIRST.join(" and ")}`);
+  if (headings.slice(-2).join() !== LAST.join()) problems.push(`its sections end with ${LAST.join(" and ")}`);
   return problems;
 }
 
