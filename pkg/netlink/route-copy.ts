@@ -1,27 +1,16 @@
 /**
- * Routes with everything that the kernel told of them, to be put into another table, or made again, as they are: what no field of
- * `Route` says (metrics, encapsulation, preference, nexthop objects) goes along. Used by what moves routes, or links with their routes.
+ * A route with everything that the kernel told of it, to be put into another table, or made again, as it is: what no field of
+ * `Route` says (metrics, encapsulation, preference, nexthop objects) goes along. How they are listed, added and deleted: route-copies.ts.
  * Source: linux/rtnetlink.h (struct rtmsg, struct rtnexthop, struct rta_cacheinfo, RTA_*).
  */
 import { toHex } from "../codec/hex.ts";
 import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
-import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "./attributes.ts";
-import { NLA_HDRLEN, NLA_TYPE_MASK, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE } from "./headers/netlink.ts";
-import {
-  RTM_DELROUTE,
-  RTM_F_CLONED,
-  RTM_NEWROUTE,
-  RTMSG_BYTES,
-  RTNEXTHOP_BYTES,
-  RTNH_F_ONLINK,
-} from "./headers/rtnetlink.ts";
+import { NLA_HDRLEN, NLA_TYPE_MASK } from "./headers/netlink.ts";
+import { RTM_F_CLONED, RTM_NEWROUTE, RTMSG_BYTES, RTNEXTHOP_BYTES, RTNH_F_ONLINK } from "./headers/rtnetlink.ts";
 import { messageBody } from "./message.ts";
-import { dumpedRoutes, matchesFilter, modeFlags, type RouteFilter, type RouteMode } from "./route.ts";
 import { decodeRoute, type Route } from "./route-message.ts";
-import type { BatchMessage } from "./socket.ts";
-import type { NetworkStack } from "./stack.ts";
 
 /** RTA_* */
 const LINK_INDEX = 4;
@@ -236,74 +225,4 @@ function encodeWays(ways: readonly Way[]): Uint8Array {
       .align(4);
   }
   return out.done();
-}
-
-/** The routes that match, whole. @throws KernelError */
-export function listRouteCopies(stack: NetworkStack, filter: RouteFilter = {}): RouteCopy[] {
-  const found: RouteCopy[] = [];
-  for (const message of dumpedRoutes(stack, filter)) {
-    const copy = message.type === RTM_NEWROUTE ? RouteCopy.of(message.body) : undefined;
-    if (copy !== undefined && !copy.isCached && matchesFilter(copy.route, filter)) found.push(copy);
-  }
-  return found;
-}
-
-/** Adds the ways over the link to a table, behind its equals; whether that was needed. @throws KernelError */
-export function addRouteCopy(stack: NetworkStack, copy: RouteCopy, table: number, linkIndex: number): boolean {
-  try {
-    const { operation, type, flags, body } = additionOf(copy, table, linkIndex);
-    stack.route.request(operation, type, flags, body);
-    return true;
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    if (error.errno === "EEXIST") return false;
-    if (!copy.isOfObject) throw error;
-    // A nexthop object goes when its link goes down; the route is then written out.
-    const body = copy.message(table, linkIndex, false);
-    stack.route.request(`add route ${copy.toString()}`, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, body);
-    return true;
-  }
-}
-
-/** The same as part of a batch, in which nexthop objects are not relied on. */
-export function additionOf(
-  copy: RouteCopy,
-  table: number,
-  linkIndex: number,
-  mayNameNexthop = true,
-  mode: RouteMode = "append",
-): BatchMessage {
-  return {
-    operation: `add route ${copy.toString()} to table ${table}`,
-    type: RTM_NEWROUTE,
-    flags: modeFlags(mode) | NLM_F_ACK,
-    body: copy.message(table, linkIndex, mayNameNexthop),
-  };
-}
-
-/** Deletes the ways over the link from a table; whether they were there. @throws KernelError */
-export function deleteRouteCopy(stack: NetworkStack, copy: RouteCopy, table: number, linkIndex: number): boolean {
-  try {
-    const { operation, type, flags, body } = deletionOf(copy, table, linkIndex);
-    stack.route.request(operation, type, flags, body);
-    return true;
-  } catch (error) {
-    if (error instanceof KernelError && (error.errno === "ESRCH" || error.errno === "ENODEV")) return false;
-    throw error;
-  }
-}
-
-/** The same as part of a batch. */
-export function deletionOf(copy: RouteCopy, table: number, linkIndex: number): BatchMessage {
-  return {
-    operation: `delete route ${copy.toString()} from table ${table}`,
-    type: RTM_DELROUTE,
-    flags: NLM_F_ACK,
-    body: copy.message(table, linkIndex),
-  };
-}
-
-/** Those that others need to be there first come first: a gateway must be reachable. Otherwise the order stays. */
-export function inOrderOfNeed(copies: readonly RouteCopy[]): RouteCopy[] {
-  return copies.toSorted((a, b) => (a.hasGateway ? 1 : 0) - (b.hasGateway ? 1 : 0));
 }

@@ -9,7 +9,8 @@ import { RT_SCOPE_LINK, RT_TABLE_LOCAL, RTPROT_KERNEL, RTPROT_RA } from "../../p
 import { findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
 import { bondPortAttributes } from "../../pkg/netlink/link-attributes.ts";
 import type { Route } from "../../pkg/netlink/route.ts";
-import { inOrderOfNeed, listRouteCopies, type RouteCopy } from "../../pkg/netlink/route-copy.ts";
+import { inOrderOfNeed, listRouteCopies } from "../../pkg/netlink/route-copies.ts";
+import type { RouteCopy } from "../../pkg/netlink/route-copy.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
 import type { Attachment } from "../../pkg/skel/attachment.ts";

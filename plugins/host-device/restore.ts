@@ -3,7 +3,7 @@ import { KernelError } from "../../pkg/linux/errno.ts";
 import { addAlternativeName, removeAlternativeName } from "../../pkg/netlink/alternative-name.ts";
 import { changeLink, findLink, findLinkByIndex, type Link, type LinkChange } from "../../pkg/netlink/link.ts";
 import type { RouteMode } from "../../pkg/netlink/route.ts";
-import { additionOf } from "../../pkg/netlink/route-copy.ts";
+import { additionOf } from "../../pkg/netlink/route-copies.ts";
 import type { BatchMessage } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";

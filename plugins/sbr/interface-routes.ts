@@ -11,13 +11,8 @@ import { RT_TABLE_MAIN } from "../../pkg/netlink/headers/rtnetlink.ts";
 
 import type { Link } from "../../pkg/netlink/link.ts";
 import { addRoute, type RouteSpec } from "../../pkg/netlink/route.ts";
-import {
-  addRouteCopy,
-  deleteRouteCopy,
-  inOrderOfNeed,
-  listRouteCopies,
-  type RouteCopy,
-} from "../../pkg/netlink/route-copy.ts";
+import { addRouteCopy, deleteRouteCopy, inOrderOfNeed, listRouteCopies } from "../../pkg/netlink/route-copies.ts";
+import type { RouteCopy } from "../../pkg/netlink/route-copy.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { sbrProtocol } from "./rules.ts";
 import type { RouteNames } from "./sources.ts";

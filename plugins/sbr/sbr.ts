@@ -12,13 +12,8 @@ import { listAddresses } from "../../pkg/netlink/address.ts";
 import { RTN_UNICAST } from "../../pkg/netlink/headers/rtnetlink.ts";
 import { findLink, type Link } from "../../pkg/netlink/link.ts";
 import { addRoute, deleteRoute, listRoutes, type Route } from "../../pkg/netlink/route.ts";
-import {
-  addRouteCopy,
-  deleteRouteCopy,
-  inOrderOfNeed,
-  listRouteCopies,
-  type RouteCopy,
-} from "../../pkg/netlink/route-copy.ts";
+import { addRouteCopy, deleteRouteCopy, inOrderOfNeed, listRouteCopies } from "../../pkg/netlink/route-copies.ts";
+import type { RouteCopy } from "../../pkg/netlink/route-copy.ts";
 import { listRules } from "../../pkg/netlink/rule.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { type Add, type Check, type Del, definePlugin, type Plugin, type Status } from "../../pkg/skel/plugin.ts";

@@ -32,8 +32,8 @@ import {
   deletionOf,
   inOrderOfNeed,
   listRouteCopies,
-  type RouteCopy,
-} from "../../pkg/netlink/route-copy.ts";
+} from "../../pkg/netlink/route-copies.ts";
+import type { RouteCopy } from "../../pkg/netlink/route-copy.ts";
 import type { BatchMessage } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { waitForAddresses, waitForRoutes } from "../../pkg/netlink/wait.ts";
