@@ -20,6 +20,11 @@ export function nftablesSupport(stack: NetworkStack): KernelError | undefined {
   }
 }
 
+/** Whether an answer of `nftablesSupport` tells that the kernel has no nf_tables; others tell nothing about that. */
+export function saysAbsent(problem: KernelError): boolean {
+  return ["EPROTONOSUPPORT", "EINVAL", "EOPNOTSUPP", "EAFNOSUPPORT"].includes(problem.errno);
+}
+
 /**
  * Whether the kernel has nf_tables at all, for what is to be removed where it may never have been.
  * @throws KernelError EPERM and the like, which say nothing about that
@@ -27,7 +32,7 @@ export function nftablesSupport(stack: NetworkStack): KernelError | undefined {
 export function nftablesPresent(stack: NetworkStack): boolean {
   const problem = nftablesSupport(stack);
   if (problem === undefined) return true;
-  if (["EPROTONOSUPPORT", "EINVAL", "EOPNOTSUPP", "EAFNOSUPPORT"].includes(problem.errno)) return false;
+  if (saysAbsent(problem)) return false;
   // Made anew: natively an error that a function returned as one of two types loses its class when it is thrown.
   throw new KernelError(problem.operation, problem.number, problem.extack);
 }

@@ -1,7 +1,7 @@
 /** Which backend maps the ports: what the configuration says or implies, else nf_tables where the kernel has it, else iptables. */
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import { nftablesSupport } from "../../pkg/nftables/support.ts";
+import { nftablesSupport, saysAbsent } from "../../pkg/nftables/support.ts";
 import { CniError } from "../../spec/errors.ts";
 import type { Backend, PortmapConfig } from "./config.ts";
 
@@ -9,8 +9,8 @@ import type { Backend, PortmapConfig } from "./config.ts";
 export function chooseBackend(host: NetworkStack, config: PortmapConfig): Backend {
   if (config.backend !== undefined) return config.backend;
   const problem = nftablesSupport(host);
-  // Who may not use nf_tables may not use iptables either: the error is to say so.
-  return problem === undefined || problem.errno === "EPERM" ? "nftables" : "iptables";
+  // Whoever is not allowed to use nf_tables, or had no memory to ask, is told so by the error.
+  return problem !== undefined && saysAbsent(problem) ? "iptables" : "nftables";
 }
 
 /** @throws CniError of that code, which says what the backend lacks and how to come by it */
