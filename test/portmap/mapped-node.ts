@@ -74,7 +74,7 @@ export class MappedNode {
     await server.waitFor(/listening/);
   }
 
-  /** What a client reads there; empty when nothing answers. `options` are socat's, such as `,bind=`. */
+  /** What a client reads there; empty when nothing answers, also after a long time. `options` are socat's, such as `,bind=`. */
   async ask(
     from: Namespace,
     address: string,
@@ -82,19 +82,34 @@ export class MappedNode {
     transport: Transport = "TCP",
     options = "",
   ): Promise<string> {
+    return this.read(from, address, port, transport, options, transport === "TCP" ? 10 : 1);
+  }
+
+  /** The same where nothing is expected to answer, or not yet: waits a second. */
+  async tryToAsk(
+    from: Namespace,
+    address: string,
+    port: number,
+    transport: Transport = "TCP",
+    options = "",
+  ): Promise<string> {
+    return this.read(from, address, port, transport, options, 1);
+  }
+
+  /** A datagram's reader cannot tell that no more will come: it always waits for so long. */
+  private async read(
+    from: Namespace,
+    address: string,
+    port: number,
+    transport: Transport,
+    options: string,
+    seconds: number,
+  ): Promise<string> {
     const host = address.includes(":") ? `[${address}]` : address;
     const family = address.includes(":") ? 6 : 4;
     const end = `${transport}${family}:${host}:${port}${options}`;
-    const argv = [
-      "timeout",
-      "2",
-      "socat",
-      "-T1",
-      "-t1",
-      ...(transport === "UDP" ? ["-"] : ["-u"]),
-      end,
-      ...(transport === "UDP" ? [] : ["-"]),
-    ];
+    const ends = transport === "UDP" ? ["-", end] : ["-u", end, "-"];
+    const argv = ["timeout", `${2 * seconds}`, "socat", `-T${seconds}`, `-t${seconds}`, ...ends];
     const { stdout } = await from.run(argv, { stdin: transport === "UDP" ? "ping\n" : "" });
     return stdout.trim();
   }
@@ -103,7 +118,7 @@ export class MappedNode {
   async ready(container: TestAttachment, port: number, transport: Transport = "TCP"): Promise<void> {
     for (const { address } of container.result.ips) {
       for (let tries = 0; ; tries++) {
-        if ((await this.ask(this.node, address.split("/")[0], port, transport)) !== "") break;
+        if ((await this.tryToAsk(this.node, address.split("/")[0], port, transport)) !== "") break;
         if (tries === PATIENCE) throw new Error(`no answer from ${address}, port ${port}`);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
