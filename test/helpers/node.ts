@@ -35,8 +35,8 @@ export class TestNode extends Namespace {
   private readonly backgrounds: Background[] = [];
 
   private constructor(name: string, directory: string, keeper: Background | Shell) {
-    // The root too: in a virtual machine, that of the mount namespace is another.
-    super(name, [NSENTER, `--target=${keeper.pid}`, "--net", "--mount", "--root"]);
+    // The root too: in a virtual machine, that of the mount namespace is another, and Bun's plugins refuse to start outside of it.
+    super(name, [NSENTER, `--target=${keeper.pid}`, "--net", "--mount", "--root", "--wd"]);
     this.directory = directory;
     this.keeper = keeper;
   }
