@@ -2,7 +2,7 @@
  * Host ports that are mapped outside of our table: by the reference, in nf_tables or iptables, and by our own iptables backend.
  * Theirs are translated first (priority -100), so that a mapping of ours for the same port would be there and never be used.
  */
-import type { Family } from "../../pkg/ip/address.ts";
+import type { Address, Family } from "../../pkg/ip/address.ts";
 import { iptablesWithChain, nftTable, removeChain } from "../../pkg/iptables/installed.ts";
 import type { Iptables } from "../../pkg/iptables/iptables.ts";
 import { jumpTarget, rulesOf } from "../../pkg/iptables/rule-line.ts";
@@ -10,6 +10,7 @@ import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { listRules } from "../../pkg/nftables/ruleset.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { DNAT, mappingsIn } from "./iptables-rules.ts";
+import { interfaceTowards } from "./localhost.ts";
 import { type Mapped, mappedText } from "./mapped.ts";
 import { type ReferenceMapping, referenceMappings, removeReferenceRules } from "./reference-rules.ts";
 import { families } from "./sets.ts";
@@ -85,6 +86,21 @@ function heldInIptables(host: NetworkStack, entry: string, mapped: Mapped): Held
 export function isMappedElsewhere(host: NetworkStack, family: Family): boolean {
   if (referenceMappings(host).some(({ mapped }) => mapped.container.family === family)) return true;
   return iptablesWithChain(host, family, "nat", DNAT, () => false).some((each) => hasMappings(host, each));
+}
+
+/** The interfaces by which the host reaches containers whose mappings of IPv4 are elsewhere. */
+export function interfacesHeld(host: NetworkStack): string[] {
+  const containers: Address[] = [];
+  for (const { mapped } of [...inNftables(host), ...inIptables(host)]) {
+    const { container } = mapped;
+    if (container.family === 4 && !containers.some((each) => each.equals(container))) containers.push(container);
+  }
+  const names: string[] = [];
+  for (const container of containers) {
+    const name = interfaceTowards(host, container)?.name;
+    if (name !== undefined && !names.includes(name)) names.push(name);
+  }
+  return names;
 }
 
 /** A program runs only for the older variant. */

@@ -8,7 +8,7 @@ import { generation, listRules, tableExists } from "../../pkg/nftables/ruleset.t
 import { Transaction } from "../../pkg/nftables/transaction.ts";
 import { type Attachment, keyOfTag } from "../../pkg/skel/attachment.ts";
 import { ownerKey, ownerNote } from "./elements.ts";
-import { isGuardedInIptables } from "./iptables-guard.ts";
+import { interfacesHeld } from "./held-elsewhere.ts";
 import { keepLocalhostIn, letLocalhostOut } from "./localhost.ts";
 import { decodeMapped, type Mapped } from "./mapped.ts";
 import { conditionalChain, neighboursChain } from "./rules.ts";
@@ -57,11 +57,7 @@ function deleteTableIfUnused(host: NetworkStack, gone: (tag: string) => boolean)
   const current = generation(socket);
   if (someElement(socket, table, OWNERS, (owner) => !gone(owner.comment ?? ""))) return false;
   if (!tableExists(socket, table)) return true;
-  const names: string[] = [];
-  for (const each of listElements(socket, table, LOCALNET) ?? []) {
-    const name = interfaceName(each.key);
-    if (!isGuardedInIptables(host, name)) names.push(name);
-  }
+  const names = interfacesToClose(host);
   // The table guards and remembers these interfaces: it goes last, or an interrupted DEL would leave them open and unknown.
   for (const name of names) keepLocalhostIn(host, name);
   try {
@@ -71,6 +67,15 @@ function deleteTableIfUnused(host: NetworkStack, gone: (tag: string) => boolean)
     throw error;
   }
   return true;
+}
+
+/** Those that our table opened, but for the ones by which containers are reached that others have mapped. */
+function interfacesToClose(host: NetworkStack): string[] {
+  const names: string[] = [];
+  for (const each of listElements(host.netfilter, table, LOCALNET) ?? []) names.push(interfaceName(each.key));
+  if (names.length === 0) return names;
+  const needed = interfacesHeld(host);
+  return names.filter((name) => !needed.includes(name));
 }
 
 function interfaceName(key: Uint8Array): string {
