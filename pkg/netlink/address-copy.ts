@@ -69,3 +69,8 @@ export function listAddressCopies(stack: NetworkStack, linkIndex: number, family
   }
   return found;
 }
+
+/** All of a link's, in the order in which they were given, for the kernel prefers some to others by it. @throws KernelError */
+export function addressesAsGiven(stack: NetworkStack, linkIndex: number): AddressCopy[] {
+  return [...listAddressCopies(stack, linkIndex, 4), ...listAddressCopies(stack, linkIndex, 6).toReversed()];
+}

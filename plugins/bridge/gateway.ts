@@ -5,8 +5,10 @@ import { Prefix } from "../../pkg/ip/prefix.ts";
 import { randomMac } from "../../pkg/link/random-mac.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
+import { addressesAsGiven } from "../../pkg/netlink/address-copy.ts";
 import { RT_TABLE_MAIN } from "../../pkg/netlink/headers/rtnetlink.ts";
 import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
+import { makeAgain } from "../../pkg/netlink/make-again.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import type { Undo } from "../../pkg/skel/undo.ts";
 import { CniError, drift, ErrorCode } from "../../spec/errors.ts";
@@ -68,8 +70,18 @@ export function ensureGateways(
 ): Interface[] {
   const gateway = config.vlan === 0 ? bridge : ensureVlanGateway(host, bridge, config, undo);
   const wanted = gatewayAddresses(result.ips);
+  const have = listAddresses(host, gateway);
+  const missing = wanted.filter((each) => !have.some((other) => other.prefix.equals(each)));
   const isUsed = (): boolean => isUsedByOthers(host, bridge, gateway, config.vlan);
-  const missing = missingAddresses(host, bridge, gateway, wanted, config, isUsed, undo);
+  const replaced: LinkAddress[] = [];
+  for (const other of have) {
+    if (wanted.some((each) => each.equals(other.prefix))) continue;
+    const address = missing.find((each) => isInTheWay(other.prefix, each));
+    if (address === undefined) continue;
+    if (!config.forceAddress) throw differentAddress(host, bridge, gateway, other, address);
+    replaced.push(other);
+  }
+  replaceAddresses(host, gateway, replaced, isUsed, undo);
   for (const address of missing) addGatewayAddress(host, gateway, address, isUsed, undo);
   if (missing.length > 0 && gateway.kind === "bridge") pinMac(host, gateway);
   return config.vlan === 0 ? [] : [describeInterface(gateway.name, gateway.mac, gateway.mtu)];
@@ -86,47 +98,31 @@ function gatewayAddresses(ips: readonly IpConfig[]): Prefix[] {
   return found;
 }
 
-/** Of the addresses those to add, once what is in their way is gone. @throws CniError 101 when it must stay */
-function missingAddresses(
-  host: NetworkStack,
-  bridge: Link,
-  gateway: Link,
-  wanted: readonly Prefix[],
-  config: BridgeConfig,
-  isUsed: () => boolean,
-  undo: Undo,
-): Prefix[] {
-  const have = listAddresses(host, gateway);
-  const missing = wanted.filter((each) => !have.some((other) => other.prefix.equals(each)));
-  for (const address of missing) {
-    for (const other of have) {
-      if (!isInTheWay(other.prefix, address) || wanted.some((each) => each.equals(other.prefix))) continue;
-      if (!config.forceAddress) throw differentAddress(host, bridge, gateway, other, address);
-      if (!deleteAddress(host, gateway, other.prefix)) continue;
-      undo.push(`give ${other.prefix.toString()} back to ${gateway.name}`, () => {
-        giveBack(host, gateway, other, isUsed);
-      });
-    }
-  }
-  return missing;
-}
-
-/** What a failing ADD does about an address that it has replaced; nothing where others use the new one by then. */
-function giveBack(host: NetworkStack, gateway: Link, address: LinkAddress, isUsed: () => boolean): void {
-  whileNobodyJoins((): void => {
-    if (isUsed()) return;
-    const { prefix, scope, peer } = address;
-    try {
-      addAddress(host, gateway, prefix, { noDad: true, scope, peer });
-    } catch (error) {
-      if (!isKernelError(error, "EEXIST")) throw error;
-    }
-  });
-}
-
 /** IPv6 addresses coexist unless they overlap; of IPv4 the bridge has those of one network. */
 function isInTheWay(other: Prefix, wanted: Prefix): boolean {
   return other.family === wanted.family && (wanted.family === 4 || other.overlaps(wanted));
+}
+
+/** Takes addresses away; a failing ADD gives them back as they were, unless others use the new ones by then. */
+function replaceAddresses(
+  host: NetworkStack,
+  gateway: Link,
+  addresses: readonly LinkAddress[],
+  isUsed: () => boolean,
+  undo: Undo,
+): void {
+  if (addresses.length === 0) return;
+  const copies = addressesAsGiven(host, gateway.index).filter(({ address }) =>
+    addresses.some((each) => each.prefix.equals(address.prefix)),
+  );
+  undo.push(`give ${gateway.name} its addresses back`, () => {
+    whileNobodyJoins((): void => {
+      if (isUsed()) return;
+      for (const copy of copies) makeAgain(host, copy.addition());
+    });
+  });
+  // With the first of a subnet the kernel takes the others.
+  for (const { prefix } of addresses) deleteAddress(host, gateway, prefix);
 }
 
 function addGatewayAddress(host: NetworkStack, gateway: Link, wanted: Prefix, isUsed: () => boolean, undo: Undo): void {

@@ -3,7 +3,7 @@
  * state-document.ts writes it down.
  */
 import { Prefix } from "../../pkg/ip/prefix.ts";
-import { type AddressCopy, listAddressCopies } from "../../pkg/netlink/address-copy.ts";
+import { type AddressCopy, addressesAsGiven } from "../../pkg/netlink/address-copy.ts";
 import { IFA_F_NOPREFIXROUTE } from "../../pkg/netlink/headers/if-addr.ts";
 import { RT_SCOPE_LINK, RT_TABLE_LOCAL, RTPROT_KERNEL, RTPROT_RA } from "../../pkg/netlink/headers/rtnetlink.ts";
 import { findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
@@ -91,9 +91,8 @@ export function ownMac(host: NetworkStack, device: Link): string {
   return device.portData?.get(bondPortAttributes.formerMac) ?? device.mac;
 }
 
-/** In the order in which they were given, for the kernel prefers some to others by it. */
 function readAddresses(host: NetworkStack, { index }: Link): AddressCopy[] {
-  return [...listAddressCopies(host, index, 4), ...listAddressCopies(host, index, 6).toReversed()].filter(isGiven);
+  return addressesAsGiven(host, index).filter(isGiven);
 }
 
 /** Those that somebody gave: neither the kernel's own link-local one nor what routers advertised or DHCP leased for a time. */

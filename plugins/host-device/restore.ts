@@ -2,9 +2,9 @@
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { addAlternativeName, removeAlternativeName } from "../../pkg/netlink/alternative-name.ts";
 import { changeLink, findLink, findLinkByIndex, type Link, type LinkChange } from "../../pkg/netlink/link.ts";
+import { makeAgain } from "../../pkg/netlink/make-again.ts";
 import type { RouteMode } from "../../pkg/netlink/route.ts";
 import { additionOf } from "../../pkg/netlink/route-copies.ts";
-import type { BatchMessage } from "../../pkg/netlink/socket.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { type FormerState, ownMac } from "./former-state.ts";
@@ -170,13 +170,5 @@ function restoreAddresses(host: NetworkStack, link: Link, state: FormerState, st
     const mode: RouteMode = copy.isSharedBy(link.index) ? "append" : "exclusive";
     const addition = additionOf(copy, copy.route.table, link.index, false, mode);
     steps.attempt(`route ${copy.toString()}`, () => makeAgain(host, addition));
-  }
-}
-
-function makeAgain(host: NetworkStack, { operation, type, flags, body }: BatchMessage): void {
-  try {
-    host.route.request(operation, type, flags, body);
-  } catch (error) {
-    if (!(error instanceof KernelError) || error.errno !== "EEXIST") throw error;
   }
 }

@@ -4,7 +4,7 @@ import { engines } from "../helpers/engines.ts";
 import { addressesOn, bridgeNetwork, dual, expectAnswer, fixed, four, linkOf } from "../helpers/interface-network.ts";
 import { TestNode } from "../helpers/node.ts";
 import type { Json } from "../helpers/plugin.ts";
-import { expectSame, snapshot } from "../helpers/snapshot.ts";
+import { expectSame, type Snapshot, snapshot } from "../helpers/snapshot.ts";
 
 describe.each(engines)("$name", (engine) => {
   test("the bridge is made, has the gateway's addresses, and answers at them", async () => {
@@ -140,6 +140,20 @@ describe.each(engines)("$name", (engine) => {
     const network = bridgeNetwork(node, engine, forcing);
     (await network.addOne(0, await network.container("container"))).expectOrderlyFailure();
     expect(await addressesOn(node, "cni0")).toEqual([has]);
+  });
+
+  test("several addresses of one subnet come back in their order", async () => {
+    await using node = await TestNode.create();
+    const has = ["10.9.9.9/16", "10.9.9.8/16", "10.9.9.10/16"];
+    await node.exec(["ip", "link", "add", "cni0", "up", "type", "bridge"]);
+    for (const address of has) await node.exec(["ip", "address", "add", address, "dev", "cni0"]);
+    const before = await snapshot(node);
+    const routes = [{ dst: "198.51.100.0/24", gw: "203.0.113.1" }];
+    const network = bridgeNetwork(node, engine, { isGateway: true, forceAddress: true, ipam: { ...four, routes } });
+    (await network.addOne(0, await network.container("container"))).expectOrderlyFailure();
+    expect(await addressesOn(node, "cni0")).toEqual(has);
+    const ofBridge = (all: Snapshot): string[] => all.lines.filter((line) => line.includes("10.9."));
+    expect(ofBridge(await snapshot(node))).toEqual(ofBridge(before));
   });
 
   test("IPv6 addresses of other subnets stay beside the gateway's", async () => {
