@@ -1,4 +1,4 @@
-/** What an operator can do when the system refuses something: for the `details` of errors. Used by pkg/skel. */
+/** What an operator can do when the system refuses something: for the `details` of errors. Used by pkg/skel and pkg/nftables. */
 import { isFileError, KernelError } from "./errno.ts";
 
 /** Empty where the error's own words are all that can be said. */

@@ -2,7 +2,7 @@
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { Iptables } from "../iptables/iptables.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
-import { nftablesPresent } from "../nftables/support.ts";
+import { adviceToLoad, nftablesPresent } from "../nftables/support.ts";
 import { chosenBackend, type MasqueradeBackend } from "./backend.ts";
 
 /** @throws CniError 50 when an ADD that masquerades would fail */
@@ -30,9 +30,5 @@ export function requireNftables(host: NetworkStack, otherwise: string): void {
 
 /** That the kernel cannot do what is asked for, with a code for the verb. */
 export function noNftables(code: number, otherwise: string = otherBackend): CniError {
-  return new CniError(
-    code,
-    "the kernel has no nf_tables",
-    `load the module nf_tables (modprobe nf_tables), or ${otherwise}`,
-  );
+  return new CniError(code, "the kernel has no nf_tables", adviceToLoad(otherwise));
 }

@@ -1,4 +1,5 @@
 /** Whether this kernel, and what we are allowed, let nf_tables be used. */
+import { adviceFor } from "../linux/advice.ts";
 import { KernelError } from "../linux/errno.ts";
 import { Attributes } from "../netlink/attributes.ts";
 import { netfilterMessage } from "../netlink/netfilter.ts";
@@ -23,6 +24,16 @@ export function nftablesSupport(stack: NetworkStack): KernelError | undefined {
 /** Whether an answer of `nftablesSupport` tells that the kernel has no nf_tables; others tell nothing about that. */
 export function saysAbsent(problem: KernelError): boolean {
   return ["EPROTONOSUPPORT", "EINVAL", "EOPNOTSUPP", "EAFNOSUPPORT"].includes(problem.errno);
+}
+
+/** What to do where the kernel has no nf_tables; `otherwise` is how to do without. */
+export function adviceToLoad(otherwise: string): string {
+  return `load the module nf_tables (modprobe nf_tables), or ${otherwise}`;
+}
+
+/** What to do about an answer of `nftablesSupport`. */
+export function adviceAbout(problem: KernelError, otherwise: string): string {
+  return saysAbsent(problem) ? adviceToLoad(otherwise) : adviceFor(problem);
 }
 
 /**

@@ -9,7 +9,7 @@ import { Iptables } from "../../pkg/iptables/iptables.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { listForwardChains } from "../../pkg/nftables/ruleset.ts";
-import { nftablesPresent, nftablesSupport } from "../../pkg/nftables/support.ts";
+import { adviceAbout, nftablesPresent, nftablesSupport } from "../../pkg/nftables/support.ts";
 import { CniError } from "../../spec/errors.ts";
 import type { FirewallConfig } from "./config.ts";
 import { Firewalld } from "./firewalld.ts";
@@ -86,21 +86,21 @@ function hasNftables(host: NetworkStack, code: number): boolean {
   try {
     return nftablesPresent(host);
   } catch (error) {
-    if (error instanceof KernelError) throw withoutNftables(error.message, code);
+    if (error instanceof KernelError) throw withoutNftables(error, code);
     throw error;
   }
 }
 
 function requireNftables(host: NetworkStack, code: number): void {
   const problem = nftablesSupport(host);
-  if (problem !== undefined) throw withoutNftables(problem.message, code);
+  if (problem !== undefined) throw withoutNftables(problem, code);
 }
 
-function withoutNftables(reason: string, code: number): CniError {
+function withoutNftables(problem: KernelError, code: number): CniError {
   return new CniError(
     code,
-    `firewall cannot use nftables: ${reason}`,
-    'load the kernel module nf_tables (modprobe nf_tables), run with CAP_NET_ADMIN, or set "backend": "iptables"',
+    `firewall cannot use nftables: ${problem.message}`,
+    adviceAbout(problem, 'set "backend": "iptables"'),
   );
 }
 

@@ -1,7 +1,7 @@
 /** Which backend maps the ports: what the configuration says or implies, else nf_tables where the kernel has it, else iptables. */
 import { Iptables } from "../../pkg/iptables/iptables.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
-import { nftablesSupport, saysAbsent } from "../../pkg/nftables/support.ts";
+import { adviceAbout, nftablesSupport, saysAbsent } from "../../pkg/nftables/support.ts";
 import { CniError } from "../../spec/errors.ts";
 import type { Backend, PortmapConfig } from "./config.ts";
 
@@ -21,7 +21,7 @@ export function requireBackend(host: NetworkStack, backend: Backend, code: numbe
     throw new CniError(
       code,
       `portmap cannot use nftables: ${problem.message}`,
-      'load the kernel module nf_tables (modprobe nf_tables), run with CAP_NET_ADMIN, or set "backend": "iptables"',
+      adviceAbout(problem, 'set "backend": "iptables"'),
     );
   }
   if (Iptables.find(4) !== undefined || Iptables.find(6) !== undefined) return;

@@ -78,14 +78,13 @@ export function ensureGuard(host: NetworkStack, towards: Link, key: string): voi
   const open: OpenInterface = { name: towards.name, owner: goesWithContainer(towards) ? key : "" };
   const isOthers = letsLocalhostOut(host, open.name) && !isLeftOver(host, open.name) && !isRemembered(host, open.name);
   const known = isOutByDefault(host) || (isOthers && open.owner === "") ? undefined : open;
+  const iptables = Iptables.require(4);
   try {
-    Iptables.require(4).change(TABLE, (saved) => guarding(saved, known));
+    iptables.change(TABLE, (saved) => guarding(saved, known));
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
-    throw new CniError(
-      error.code,
-      error.message,
-      'its rule keeps others from the localhost that mappings open: load the module iptable_raw, or set "snat" to false, which opens nothing',
+    throw error.withDetails(
+      'a rule there keeps others from the localhost that mappings open: if the kernel lacks the table, load the module iptable_raw; "snat": false opens nothing and needs no rule',
     );
   }
 }

@@ -105,7 +105,10 @@ describe.each(engines)("$name", (engine) => {
     }
     const portmap = { ...base, type: "portmap" };
     const status = await callPlugin(node, engine, "portmap", "STATUS", portmap, { wrapper: withoutNetAdmin });
-    status.expectError(50, /portmap cannot use nftables: .*EPERM.*\n.*run with CAP_NET_ADMIN/);
+    status.expectError(
+      50,
+      /portmap cannot use nftables: .*operation not permitted \(EPERM\)\nrun the plugin as root .* CAP_NET_ADMIN/,
+    );
     const left = (await snapshot(node, { sandboxes: [sandbox] })).lines.filter((line) => !line.startsWith("file:"));
     expect(left).toEqual(before.lines.filter((line) => !line.startsWith("file:")));
   });

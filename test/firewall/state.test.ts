@@ -273,7 +273,7 @@ describe.each(engines)("$name", (engine) => {
   test("a kernel that fails to answer is not taken for one without nf_tables", async () => {
     await using node = await TestNode.create();
     const wrapper = inject({ kind: "error", call: "sendto", errno: "ENOBUFS" }, 1, followedFor(engine));
-    const words = /firewall cannot use nftables: .*ENOBUFS/;
+    const words = /firewall cannot use nftables: .*ENOBUFS.*\n.*short of memory/;
     const before = await snapshot(node);
     (await status(node, bare, wrapper)).expectError(50, words);
     (await call(node, "ADD", "c", alone(0), "/run/netns/none", wrapper)).expectError(5, words);
