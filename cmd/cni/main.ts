@@ -5,10 +5,11 @@
  *   cnitool, ferrule cnitool       → the tool
  */
 import { readFileSync, realpathSync } from "node:fs";
-import { lastWords, writeAll } from "#system";
+import { errno, lastWords, writeAll } from "#system";
 import { AttachmentCache } from "../../libcni/cache.ts";
 import { isSameFile } from "../../pkg/invoke/find-plugin.ts";
 import type { Outcome } from "../../pkg/invoke/outcome.ts";
+import { errnoName } from "../../pkg/linux/errno.ts";
 import { attachCommand, attachOnStdin } from "../../pkg/linux/tap-device.ts";
 import { armTermination } from "../../pkg/linux/termination.ts";
 import { toCniError } from "../../pkg/skel/cni-error.ts";
@@ -25,7 +26,7 @@ import { referenceVersion, version } from "./version.ts";
 /** Below the two minutes after which runtimes give up, so that a failing ADD can still take back its work. */
 const DEADLINE_SECONDS = 100;
 
-/** Writes a text whole; whether that succeeded. */
+/** Writes a text whole; whether that succeeded, or `errno` tells why not. */
 function print(descriptor: number, text: string): boolean {
   return text === "" || writeAll(descriptor, new TextEncoder().encode(text)) === 0;
 }
@@ -101,7 +102,8 @@ function finish(outcome: Outcome): number {
   lastWords(new Uint8Array(0)); // or an abort from here on would print a second document
   print(2, outcome.stderr);
   if (print(1, outcome.stdout)) return outcome.status;
-  warn("cannot write the answer to stdout"); // to the runtime an ADD has failed then, and it sends a DEL
+  // To the runtime an ADD has failed then, and it sends a DEL.
+  warn(`cannot write the answer to stdout: ${errnoName(errno())}; what an ADD has made goes with its DEL`);
   return 1;
 }
 
