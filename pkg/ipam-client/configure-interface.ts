@@ -12,7 +12,6 @@ import type { NetworkStack } from "../netlink/stack.ts";
 import { waitForAddresses } from "../netlink/wait.ts";
 import { ensureSysctl, writeSysctl } from "../sysctl/sysctl.ts";
 
-/** RT_SCOPE_LINK: destinations on the link itself, which have no gateway. */
 const DAD_DEADLINE_MS = 5000;
 
 export interface InterfaceOptions {

@@ -19,7 +19,7 @@ function quoted(word: string): string {
 }
 
 /** What the kernel keeps of a comment. Source: linux/netfilter/xt_comment.h, XT_MAX_COMMENT_LEN with its NUL */
-const LONGEST_COMMENT = 255;
+export const LONGEST_COMMENT = 255;
 
 /** The words of `-m comment`, cut as iptables cuts them, without a word: what it prints is compared with. */
 export function commentWords(comment: string): string[] {

@@ -8,7 +8,7 @@ import { RTM_GETNSID } from "./headers/rtnetlink.ts";
 import { messageBody } from "./message.ts";
 import type { NetworkStack } from "./stack.ts";
 
-/** RTM_GETNSID */
+/** NETNSA_NSID_NOT_ASSIGNED */
 const NONE = -1;
 
 /** NETNSA_* */

@@ -17,7 +17,7 @@ import type { NetworkStack } from "./stack.ts";
 const LOOK_UP_TABLE = 1;
 /** FIB_RULE_INVERT */
 const INVERTED = 2;
-/** RT_TABLE_UNSPEC */
+/** Bytes of struct fib_rule_hdr. */
 const HEADER_BYTES = 12;
 
 /** FRA_* */

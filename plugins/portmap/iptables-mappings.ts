@@ -85,7 +85,10 @@ export function isInIptables(plan: IptablesPlan, conditions6: readonly string[])
   }
 }
 
-/** Removes the container's mappings, and what guarded them if they were the last, and tells what they were; nothing runs where there are none. Absence is success. */
+/**
+ * Removes the container's mappings, and what guarded them if they were the last, and tells what they were; nothing runs where there
+ * are none. Absence is success.
+ */
 export function removeFromIptables(host: NetworkStack, attachment: Attachment): Mapped[] {
   const found: Mapped[] = [];
   const { network, containerId } = attachment;

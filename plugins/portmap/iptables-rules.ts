@@ -14,6 +14,7 @@ import {
   deletion,
   hasChain,
   jumpsTo,
+  LONGEST_COMMENT,
   ruleLine,
   rulesOf,
 } from "../../pkg/iptables/rule-line.ts";
@@ -29,8 +30,6 @@ const SETMARK = "CNI-HOSTPORT-SETMARK";
 const MASQ = "CNI-HOSTPORT-MASQ";
 /** The most ports of one `-m multiport`. */
 const MOST_PORTS = 15;
-/** Longer comments are cut as the reference cuts them; the kernel keeps no more than this. */
-const LONGEST_COMMENT = 255;
 
 /** What rules are made of: one attachment, one family. */
 export interface IptablesPlan {
@@ -60,6 +59,7 @@ function digest(network: string, containerId: string): string {
 }
 
 function commentOf(network: string, containerId: string): string {
+  // Cut as the reference cuts it.
   const comment = `${networkWords(network)}${containerId}"`;
   return comment.length > LONGEST_COMMENT ? `${comment.slice(0, LONGEST_COMMENT - 2)}...` : comment;
 }

@@ -8,7 +8,6 @@
 import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { RT_TABLE_MAIN } from "../../pkg/netlink/headers/rtnetlink.ts";
-
 import type { Link } from "../../pkg/netlink/link.ts";
 import { addRoute, type RouteSpec } from "../../pkg/netlink/route.ts";
 import { addRouteCopy, deleteRouteCopy, inOrderOfNeed, listRouteCopies } from "../../pkg/netlink/route-copies.ts";

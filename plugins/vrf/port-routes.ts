@@ -40,7 +40,6 @@ import { waitForAddresses, waitForRoutes } from "../../pkg/netlink/wait.ts";
 import { ensureSysctl } from "../../pkg/sysctl/sysctl.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 
-/** linux/if.h IFF_LOWER_UP: carrier. */
 const DEADLINE_MS = 5000;
 
 /** A route and the table it is to be in. */

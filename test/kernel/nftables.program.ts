@@ -2,7 +2,7 @@
  * Drives pkg/nftables in the namespace it is started in, for nftables.test.ts, which compares what it prints with what
  * nft lists. It compiles natively too, so that both engines can be put to the same test.
  */
-import { viewOf } from "../../pkg/codec/view.ts";
+import { sameBytes } from "../../pkg/codec/view.ts";
 import { Address } from "../../pkg/ip/address.ts";
 import { KernelError } from "../../pkg/linux/errno.ts";
 import { deleteFlow, deleteFlows, type Flow, flowText, listFlows } from "../../pkg/netlink/conntrack.ts";
@@ -137,7 +137,7 @@ function many(socket: NetlinkSocket): void {
   const wanted = new TextEncoder().encode("owner-7777");
   const found = scanElements(socket, table, "ports", (userdata: Uint8Array): boolean => {
     const own = userdataEntry(userdata, OWN_TYPE);
-    return own !== undefined && same(own, wanted);
+    return own !== undefined && sameBytes(own, wanted);
   });
   const scanned = performance.now();
   const first = firstElements(socket, table, "ports");
@@ -147,17 +147,6 @@ function many(socket: NetlinkSocket): void {
   console.log(`all: ${listElements(socket, table, "ports")?.length ?? -1}`);
   console.log(`${Math.round(added - started)} ms to add, ${Math.round(scanned - added)} ms to scan`);
   console.log(`${Math.round((peeked - scanned) * 1000)} us to read the first`);
-}
-
-function same(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  const view = viewOf(other);
-  let at = 0;
-  for (const byte of one) {
-    if (view.getUint8(at) !== byte) return false;
-    at += 1;
-  }
-  return true;
 }
 
 /** Expects UDP flows to 10.9.0.2 ports 5301 and 5302, and fd09::2 port 5301. */
