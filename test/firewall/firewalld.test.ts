@@ -15,6 +15,7 @@ async function look(firewalld: FirewalldNode): Promise<Snapshot> {
 }
 
 const suites = firewalldMissing === undefined ? engines : [];
+// Its package would start it on a machine that has an init (docs/testing.md); `npm test` lists what it skipped with the reason.
 if (firewalldMissing !== undefined) test.skip(`skipped: ${firewalldMissing}`, () => {});
 
 describe.each(suites)("$name", (engine) => {

@@ -72,7 +72,10 @@ export function lifeCycleMatrix(engine: Suite, { rows, versions, wholly }: Matri
   });
 }
 
-/** Declares what runs under this machine's own kernel; a row that it cannot run is skipped, for matrix-kernel.test.ts has it. */
+/**
+ * Declares what runs under this machine's own kernel; a row that it cannot run is skipped, for matrix-kernel.test.ts has it. So is one
+ * whose programs cannot be installed without starting on the machine (firewalld, docs/testing.md): `npm test` lists it with that reason.
+ */
 export function localMatrix(engine: Suite): void {
   selfDescriptions(engine);
   for (const { name, missing } of pluginCases) if (missing !== undefined) test.skip(`${name}: ${missing}`, () => {});

@@ -16,6 +16,9 @@ server.on("message", (_, from) => server.send(word + " " + from.address + "\\n",
 server.bind(Number(port), () => console.log("listening"));`;
 
 /** Node, bridge with both families and hairpin, and portmap behind it. */
+/** From where to whom; `options` are socat's, such as `,bind=`. */
+type Question = [from: Namespace, address: string, port: number, transport?: Transport, options?: string];
+
 export class MappedNode {
   readonly node: TestNode;
   readonly outside: Outside;
@@ -74,36 +77,20 @@ export class MappedNode {
     await server.waitFor(/listening/);
   }
 
-  /** What a client reads there; empty when nothing answers, also after a long time. `options` are socat's, such as `,bind=`. */
-  async ask(
-    from: Namespace,
-    address: string,
-    port: number,
-    transport: Transport = "TCP",
-    options = "",
-  ): Promise<string> {
-    return this.read(from, address, port, transport, options, transport === "TCP" ? 10 : 1);
+  /** What a client reads there; empty when nothing answers, also after a long time. */
+  async ask(...question: Question): Promise<string> {
+    return this.read(question[3] === "UDP" ? 1 : 10, ...question);
   }
 
   /** The same where nothing is expected to answer, or not yet: waits a second. */
-  async tryToAsk(
-    from: Namespace,
-    address: string,
-    port: number,
-    transport: Transport = "TCP",
-    options = "",
-  ): Promise<string> {
-    return this.read(from, address, port, transport, options, 1);
+  async tryToAsk(...question: Question): Promise<string> {
+    return this.read(1, ...question);
   }
 
   /** A datagram's reader cannot tell that no more will come: it always waits for so long. */
   private async read(
-    from: Namespace,
-    address: string,
-    port: number,
-    transport: Transport,
-    options: string,
     seconds: number,
+    ...[from, address, port, transport = "TCP", options = ""]: Question
   ): Promise<string> {
     const host = address.includes(":") ? `[${address}]` : address;
     const family = address.includes(":") ? 6 : 4;

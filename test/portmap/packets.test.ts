@@ -54,25 +54,6 @@ describe.each(engines)("$name", (engine) => {
       }
     });
 
-    test("hostIP limits a mapping to one address of the host, 0.0.0.0 to one family", async () => {
-      await using lab = await MappedNode.create(engine);
-      const { node, outside } = lab;
-      await node.exec(["ip", "address", "add", "192.0.2.9/24", "dev", "uplink"]);
-      const mappings = [
-        { ...web, hostIP: "192.0.2.9" },
-        { ...web, hostPort: 8081, hostIP: "0.0.0.0" },
-      ];
-      const network = lab.network([mappings], { backend });
-      const container = await network.container("server");
-      await network.add(container);
-      await lab.serve(container.sandbox, "hello", 80);
-      await lab.ready(container, 80);
-      expect(await lab.ask(outside.namespace, "192.0.2.9", 8080)).toMatch(/^hello/);
-      expect(await lab.tryToAsk(outside.namespace, outside.nodeAddress4, 8080)).toBe("");
-      expect(await lab.ask(outside.namespace, outside.nodeAddress4, 8081)).toMatch(/^hello/);
-      expect(await lab.tryToAsk(outside.namespace, outside.nodeAddress6, 8081)).toBe("");
-    });
-
     test("masqAll hides the client's address", async () => {
       await using lab = await MappedNode.create(engine);
       const network = lab.network([[web]], { backend, masqAll: true });

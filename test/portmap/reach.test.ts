@@ -24,25 +24,34 @@ describe.each(engines)("$name", (engine) => {
       }
     });
 
-    test("hostIP limits a mapping to one IPv6 address of the host, :: to that family", async () => {
-      await using lab = await MappedNode.create(engine);
-      const { node, outside } = lab;
-      await node.exec(["ip", "address", "add", "2001:db8:ffff::9/64", "dev", "uplink", "nodad"]);
-      const mappings = [
-        { ...web, hostIP: "2001:db8:ffff::9" },
-        { ...web, hostPort: 8081, hostIP: "::" },
-      ];
-      const network = lab.network([mappings], { backend });
-      const container = await network.container("server");
-      await network.add(container);
-      await lab.serve(container.sandbox, "hello", 80);
-      await lab.ready(container, 80);
-      expect(await lab.ask(outside.namespace, "2001:db8:ffff::9", 8080)).toMatch(/^hello/);
-      expect(await lab.tryToAsk(outside.namespace, outside.nodeAddress6, 8080)).toBe("");
-      expect(await lab.ask(outside.namespace, outside.nodeAddress6, 8081)).toMatch(/^hello/);
-      expect(await lab.tryToAsk(outside.namespace, outside.nodeAddress4, 8081)).toBe("");
-      await network.check(container);
-    });
+    const hosts = [
+      { added: "192.0.2.9/24", usual: "nodeAddress4", any: "0.0.0.0", otherFamily: "nodeAddress6" },
+      { added: "2001:db8:ffff::9/64", usual: "nodeAddress6", any: "::", otherFamily: "nodeAddress4" },
+    ] as const;
+
+    test.each(hosts)(
+      "hostIP limits a mapping to one address of the host ($added), $any to one family",
+      async ({ added, usual, any, otherFamily }) => {
+        await using lab = await MappedNode.create(engine);
+        const { node, outside } = lab;
+        await node.exec(["ip", "address", "add", added, "dev", "uplink", "nodad"]);
+        const one = added.split("/")[0] ?? "";
+        const mappings = [
+          { ...web, hostIP: one },
+          { ...web, hostPort: 8081, hostIP: any },
+        ];
+        const network = lab.network([mappings], { backend });
+        const container = await network.container("server");
+        await network.add(container);
+        await lab.serve(container.sandbox, "hello", 80);
+        await lab.ready(container, 80);
+        expect(await lab.ask(outside.namespace, one, 8080)).toMatch(/^hello/);
+        expect(await lab.tryToAsk(outside.namespace, outside[usual], 8080)).toBe("");
+        expect(await lab.ask(outside.namespace, outside[usual], 8081)).toMatch(/^hello/);
+        expect(await lab.tryToAsk(outside.namespace, outside[otherFamily], 8081)).toBe("");
+        await network.check(container);
+      },
+    );
 
     test("conditions of either family decide which clients are led to the container", async () => {
       await using lab = await MappedNode.create(engine);

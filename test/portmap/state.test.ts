@@ -4,9 +4,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { engines, reference, referenceMissing } from "../helpers/engines.ts";
+import { inject } from "../helpers/faults.ts";
 import { type TestAttachment, TestNetwork } from "../helpers/network.ts";
 import { callPlugin, type Json } from "../helpers/plugin.ts";
 import { expectSame, expectSameEventually, snapshot } from "../helpers/snapshot.ts";
+import { followedFor } from "../lifecycle/stage.ts";
 import { MappedNode } from "./mapped-node.ts";
 
 const web = { hostPort: 8080, containerPort: 80, protocol: "tcp" };
@@ -112,6 +114,19 @@ describe.each(engines)("$name", (engine) => {
       traced.expectSuccess();
       expect((await readFile(trace, "utf8")).match(/execve\(/g), verb).toHaveLength(1);
     }
+  });
+
+  test("a kernel that fails to answer is not taken for one without nf_tables", async () => {
+    await using lab = await MappedNode.create(engine);
+    const wrapper = inject({ kind: "error", call: "sendto", errno: "ENOBUFS", lasts: true }, 1, followedFor(engine));
+    const before = await snapshot(lab.node);
+    const bare = { cniVersion: "1.1.0", name: "net", type: "portmap" };
+    const status = await callPlugin(lab.node, engine, "portmap", "STATUS", bare, { wrapper });
+    status.expectError(50, /portmap cannot use nftables: .*ENOBUFS.*\n.*short of memory/);
+    const variables = { containerId: "c", netns: "/run/netns/none", ifName: "eth0", wrapper };
+    const added = await callPlugin(lab.node, engine, "portmap", "ADD", alone("net", 0, [web]), variables);
+    added.expectError(5, /ENOBUFS.*\n.*short of memory/);
+    expectSame(await snapshot(lab.node), before);
   });
 
   test("a lost table is built again by the next ADD, and CHECK tells whose mappings are gone", async () => {
@@ -564,6 +579,26 @@ describe.each(engines)("$name", (engine) => {
       (await ours.addOne(1, two)).expectError(5, /read-only/i);
       expect(await node.exec(["nft", "list", "ruleset"])).toBe(before);
     });
+
+    test.each(["nftables", "iptables"])(
+      "the last DEL here leaves the way from 127.0.0.1 to a container that its %s has mapped",
+      async (backend) => {
+        await using lab = await MappedNode.create(engine);
+        const own = lab.network([[dns]]);
+        const theirs = lab.network([[], [web]], { backend }, reference);
+        const mine = await own.container("mine");
+        await own.add(mine);
+        await theirs.container("none");
+        const other = await theirs.container("other");
+        await theirs.add(other);
+        await lab.serve(other.sandbox, "theirs", 80);
+        await lab.ready(other, 80);
+        expect(await lab.ask(lab.node, "127.0.0.1", 8080)).toMatch(/^theirs/);
+        await own.del(mine);
+        expect(await lab.node.exec(["nft", "list", "tables"])).not.toContain("ferrule_portmap");
+        expect(await lab.ask(lab.node, "127.0.0.1", 8080)).toMatch(/^theirs/);
+      },
+    );
 
     test("in iptables either suite's mappings outlive the other's, and with the last DEL of ours nothing is open and unguarded", async () => {
       await using lab = await MappedNode.create(engine);
