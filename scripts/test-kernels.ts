@@ -1,11 +1,11 @@
 /**
- * `npm run test:kernels [-- SUITE…]`: all case files of test/vm with the native plugins, the life-cycle matrix and the property test of
- * vrf, under the kernels of Debian's releases, each in a virtual machine of its own: 5.10 (bullseye), 6.1 (bookworm), 6.12 (trixie) and
- * the newest (sid) unless suites are named. As root it installs what it needs, saying so. A kernel that cannot be had is skipped with
- * the reason.
+ * `npm run test:kernels [-- SUITE…]`: all case files of test/vm with the native plugins, rows of the life-cycle matrix and the property
+ * test of vrf, under the kernels of Debian's releases, each in virtual machines of its own: 5.10 (bullseye), 6.1 (bookworm), 6.12
+ * (trixie) and the newest (sid) unless suites are named. As many kernels at once as there are processors. As root it installs what it
+ * needs, saying so. A kernel that cannot be had is skipped with the reason.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Boot, bootCommand, boots } from "../test/vm/case-files.ts";
@@ -16,69 +16,103 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const plugins = join(process.env["FERRULE_DIST"] ?? join(root, "dist"), "native/bin");
 /** Tells a machine that hangs, not a slow one. */
 const LIMIT_SECONDS = 3600;
+/** The one that `npm test` uses; here most rows run under it. */
+const MAIN_SUITE = "bookworm";
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+function sum(all: readonly Counts[]): Counts {
+  const total = (count: (each: Counts) => number): number => all.reduce((before, each) => before + count(each), 0);
+  return { passed: total((each) => each.passed), failed: total((each) => each.failed) };
+}
 
 function say(line: string): void {
   console.log(`test:kernels: ${line}`);
 }
 
-/** Boots the kernel, runs the case files of one boot, prints their lines and counts them. */
-function runBoot(suite: string, boot: Boot): { passed: number; failed: number } {
-  const [file = "", ...argv] = bootCommand(suite, LIMIT_SECONDS, boot, plugins);
-  const { status, stdout, stderr } = spawnSync(file, argv, { encoding: "utf8" });
-  const lines = stdout.split("\n").filter((line) => line !== "");
-  for (const line of lines) console.log(`  ${line}`);
+/** Runs a program to its end; each line that it prints is printed at once behind the suite's name. */
+async function run(
+  suite: string,
+  [file = "", ...argv]: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ status: number | null; lines: readonly string[] }> {
+  const child = spawn(file, argv, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const lines: string[] = [];
+  let rest = "";
+  const hear = (text: string): void => {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop() ?? "";
+    for (const line of parts.filter((each) => each.trim() !== "")) {
+      lines.push(line);
+      console.log(`${suite}: ${line}`);
+    }
+  };
+  child.stdout.setEncoding("utf8").on("data", hear);
+  child.stderr.setEncoding("utf8").on("data", hear);
+  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  hear("\n");
+  return { status, lines };
+}
+
+/** Boots the kernel, runs the case files of one boot and counts their cases. */
+async function runBoot(suite: string, boot: Boot): Promise<Counts> {
+  const { status, lines } = await run(suite, bootCommand(suite, LIMIT_SECONDS, boot, plugins));
   const passed = lines.filter((line) => line.startsWith("ok - ")).length;
   const failed = lines.filter((line) => line.startsWith("not ok - ")).length;
   if (status === 0 && passed + failed === boot.cases.length) return { passed, failed };
-  say(`the machine ended with status ${status} after ${passed + failed} of ${boot.cases.length} cases:\n${stderr}`);
+  say(`${suite}: the machine ended with status ${status} after ${passed + failed} of ${boot.cases.length} cases`);
   return { passed, failed: failed + 1 };
 }
 
-/**
- * Runs the tests whose programs run in a machine with that kernel (`describeInMachine`), the life-cycle matrix with all versions of the
- * specification on the one that `npm test` uses.
- */
-function runMatrix(suite: string): { passed: number; failed: number } {
-  const scope = suite === "bookworm" ? "all" : "sample";
-  const { stdout } = spawnSync("npm", ["test", "--silent", "--", "matrix-kernel", "vrf/property"], {
-    cwd: root,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-    maxBuffer: 1 << 28,
-    env: { ...process.env, FERRULE_KERNEL: suite, FERRULE_KERNEL_MATRIX: scope },
+/** Runs the tests whose programs run in a machine with that kernel (`describeInMachine`). */
+async function runMatrix(suite: string): Promise<Counts> {
+  const scope = suite === MAIN_SUITE ? "all" : "sample";
+  const { lines } = await run(suite, ["npm", "test", "--silent", "--", "--no-build", "matrix-kernel", "vrf/property"], {
+    FERRULE_KERNEL: suite,
+    FERRULE_KERNEL_MATRIX: scope,
   });
-  console.log(stdout);
-  const counts = /(\d+) passed, (\d+) failed\s*$/.exec(stdout);
+  const counts = /^(\d+) passed, (\d+) failed$/.exec(lines.at(-1) ?? "");
   if (counts === null) return { passed: 0, failed: 1 };
   return { passed: Number(counts[1]), failed: Number(counts[2]) };
 }
 
-if (!existsSync(join(plugins, "bridge"))) {
-  const { status } = spawnSync("npm", ["run", "--silent", "build:native"], { cwd: root, stdio: "inherit" });
+/** All under one kernel. */
+async function runKernel(suite: string): Promise<Counts> {
+  const release = spawnSync(vmrun, ["-p", "-k", suite], { encoding: "utf8" }).stdout.split(" ")[0] ?? "";
+  say(`${suite}: Linux ${release}`);
+  const begin = performance.now();
+  const counts: Counts[] = [];
+  for (const boot of boots("thorough")) counts.push(await runBoot(suite, boot));
+  counts.push(await runMatrix(suite));
+  const total = sum(counts);
+  const minutes = ((performance.now() - begin) / 60_000).toFixed(0);
+  say(`${suite}: Linux ${release}: ${total.passed} passed, ${total.failed} failed in ${minutes} minutes`);
+  return total;
+}
+
+if (process.env["FERRULE_DIST"] === undefined) {
+  const { status } = spawnSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(1);
 }
 const given = process.argv.slice(2);
-const suites = given.length > 0 ? given : ["bullseye", "bookworm", "trixie", "sid"];
-let passed = 0;
-let failed = 0;
+// The one that takes longest begins first.
+const suites = given.length > 0 ? given : [MAIN_SUITE, "sid", "trixie", "bullseye"];
 const skipped: string[] = [];
+const waiting: string[] = [];
 for (const suite of suites) {
   const reason = prepareKernel(suite, say);
-  if (reason !== "") {
-    skipped.push(`${suite}: ${reason}`);
-    continue;
-  }
-  const release = spawnSync(vmrun, ["-p", "-k", suite], { encoding: "utf8" }).stdout.split(" ")[0] ?? "";
-  say(`Linux ${release} (${suite})`);
-  for (const boot of boots("thorough")) {
-    const outcome = runBoot(suite, boot);
-    passed += outcome.passed;
-    failed += outcome.failed;
-  }
-  const matrix = runMatrix(suite);
-  passed += matrix.passed;
-  failed += matrix.failed;
+  if (reason === "") waiting.push(suite);
+  else skipped.push(`${suite}: ${reason}`);
 }
+const all: Counts[] = [];
+async function work(): Promise<void> {
+  for (let suite = waiting.shift(); suite !== undefined; suite = waiting.shift()) all.push(await runKernel(suite));
+}
+await Promise.all(Array.from({ length: availableParallelism() }, work));
 for (const line of skipped) say(`skipped ${line}`);
+const { passed, failed } = sum(all);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

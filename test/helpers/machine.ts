@@ -15,6 +15,8 @@ import { quoted } from "./shell.ts";
 const SLOWNESS = 30;
 const DEFAULT_LIMIT_MS = 20_000;
 const BOOT_LIMIT_MS = 120_000;
+/** In which a program ends that is killed, unless the kernel does not let it. */
+const KILL_LIMIT_MS = 60_000;
 
 export class Machine {
   /** Seen at the same path inside and outside; the temporary files of tests belong here. */
@@ -26,6 +28,8 @@ export class Machine {
   private last = 0;
   private received = "";
   private said = "";
+  /** Why nothing runs there any more. */
+  private failure: string | undefined;
 
   private constructor(directory: string, process: ChildProcess) {
     this.directory = directory;
@@ -39,7 +43,8 @@ export class Machine {
   static async boot(vmrun: string, kernel: string, limitSeconds: number): Promise<Machine> {
     const directory = mkdtempSync(join(process.env["TMPDIR"] ?? "/tmp", "ferrule-machine-"));
     const port = join(directory, "port");
-    const options = ["-k", kernel, "-t", String(limitSeconds), "-s", port, "-w", directory];
+    const log = join(directory, "console");
+    const options = ["-k", kernel, "-t", String(limitSeconds), "-s", port, "-w", directory, "-l", log];
     const child = spawn(vmrun, [...options, "--", join(vmrun, "../serve"), directory], {
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -59,9 +64,16 @@ export class Machine {
     this.socket.on("error", () => {});
     this.socket.on("data", (chunk: Buffer) => this.hear(chunk.toString()));
     for (; !this.ready; await sleep(20)) check();
-    this.process.on("exit", () => {
-      for (const resolve of this.waiting.values()) resolve(255);
-    });
+    this.process.on("exit", () => this.fail("the virtual machine has ended"));
+  }
+
+  /** Ends all that waits for the machine, and lets nothing more begin. */
+  private fail(reason: string): void {
+    const log = join(this.directory, "console");
+    const lines = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").slice(-10) : [];
+    this.failure ??= `${reason}; its kernel's last words:\n${lines.join("\n")}`;
+    for (const resolve of this.waiting.values()) resolve(255);
+    this.waiting.clear();
   }
 
   private hear(text: string): void {
@@ -75,8 +87,9 @@ export class Machine {
     }
   }
 
-  /** Starts a program there. */
+  /** Starts a program there. @throws Error when the machine has failed */
   start(argv: readonly string[], options: ProgramOptions = {}): RunningProgram {
+    if (this.failure !== undefined) throw new Error(this.failure);
     this.last += 1;
     const number = this.last;
     const file = (suffix: string): string => join(this.directory, `${number}.${suffix}`);
@@ -101,6 +114,9 @@ export class Machine {
       status: () => status ?? 255,
       kill: (signal) => {
         this.start(["kill", `-${signal.replace("SIG", "")}`, readFileSync(file("pid"), "utf8").trim()]);
+        if (signal !== "SIGKILL") return;
+        const hung = setTimeout(() => this.fail(`the kernel does not let go of ${argv.join(" ")}`), KILL_LIMIT_MS);
+        ended.then(() => clearTimeout(hung));
       },
     };
   }
