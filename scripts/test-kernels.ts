@@ -69,10 +69,11 @@ async function runBoot(suite: string, boot: Boot): Promise<Counts> {
 
 /** Runs the tests whose programs run in a machine with that kernel (`describeInMachine`). */
 async function runMatrix(suite: string): Promise<Counts> {
-  const scope = suite === MAIN_SUITE ? "all" : "sample";
-  const { lines } = await run(suite, ["npm", "test", "--silent", "--", "--no-build", "matrix-kernel", "vrf/property"], {
+  const isMain = suite === MAIN_SUITE;
+  const files = ["matrix-kernel", "vrf/property", ...(isMain ? ["container-links"] : [])];
+  const { lines } = await run(suite, ["npm", "test", "--silent", "--", "--no-build", ...files], {
     FERRULE_KERNEL: suite,
-    FERRULE_KERNEL_MATRIX: scope,
+    FERRULE_KERNEL_MATRIX: isMain ? "all" : "sample",
   });
   const counts = /^(\d+) passed, (\d+) failed$/.exec(lines.at(-1) ?? "");
   if (counts === null) return { passed: 0, failed: 1 };
