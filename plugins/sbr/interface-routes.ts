@@ -9,7 +9,7 @@ import { Address } from "../../pkg/ip/address.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
 import { RT_TABLE_MAIN } from "../../pkg/netlink/headers/rtnetlink.ts";
 import type { Link } from "../../pkg/netlink/link.ts";
-import { addRoute, type RouteSpec } from "../../pkg/netlink/route.ts";
+import { addRoute, type Route, type RouteSpec } from "../../pkg/netlink/route.ts";
 import { addRouteCopy, deleteRouteCopy, inOrderOfNeed, listRouteCopies } from "../../pkg/netlink/route-copies.ts";
 import type { RouteCopy } from "../../pkg/netlink/route-copy.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
@@ -99,4 +99,18 @@ export function hintSource(stack: NetworkStack, link: Link, copy: RouteCopy, sou
   deleteRouteCopy(stack, copy, RT_TABLE_MAIN, link.index);
   const route = { destination, priority, scope, protocol, type, mtu, advmss, linkIndex: link.index, source };
   addRoute(stack, route, "append");
+}
+
+/** Whether a table is the interface's: it has routes, and none over others. */
+export function isAllOver(routes: readonly Route[], link: Link): boolean {
+  return routes.length > 0 && routes.every((route) => isOver(route, link));
+}
+
+export function isOver(route: Route, link: Link): boolean {
+  return route.linkIndex === link.index || route.nexthops.some((hop) => hop.linkIndex === link.index);
+}
+
+/** Whether a route goes, or may go, by the gateway. */
+export function leadsTo(route: Route, gateway: Address): boolean {
+  return route.gateway?.equals(gateway) ?? route.nexthops.some((hop) => hop.gateway?.equals(gateway) ?? false);
 }
