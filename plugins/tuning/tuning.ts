@@ -8,7 +8,6 @@ import { requestedMac } from "../../pkg/link/requested-mac.ts";
 import { findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
-import type { Attachment } from "../../pkg/skel/attachment.ts";
 import {
   type Add,
   type Check,
@@ -25,12 +24,12 @@ import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts"
 import type { NetworkConfig } from "../../spec/network-config.ts";
 import type { Interface, Result } from "../../spec/result.ts";
 import { requireAllowed } from "./allow-list.ts";
-import { type Backup, isOfNamespace, isOutlived, type LinkValues, mergeBackups, type SysctlChange } from "./backup.ts";
+import { type Backup, isOfNamespace, isOutlived, type LinkValues, mergeBackups } from "./backup.ts";
 import { BackupFile } from "./backup-file.ts";
 import { config, type TuningConfig } from "./config.ts";
 import { duplicateKey } from "./duplicate-keys.ts";
+import { handOver } from "./hand-over.ts";
 import { isEmpty, readFormerValues, requireFittingMac, restoreValues, setValues, verifyValues } from "./link-values.ts";
-import { sameSysctlValue } from "./sysctl-value.ts";
 import {
   type Parameter,
   parametersOf,
@@ -175,49 +174,6 @@ function del({ config, attachment, sandbox, teardown, warn }: Del<TuningConfig>)
     }
     file.remove();
   });
-}
-
-/**
- * What is still to be set back, after handing over to other interfaces of the same container: where one of them was tuned later
- * and has set the same sysctl, its value stays, and what was there before the first of them becomes what it restores.
- */
-function handOver(
-  backup: Backup,
-  file: BackupFile,
-  directory: string,
-  attachment: Attachment,
-  isSameLife: (other: Backup) => boolean,
-  warn: (line: string) => void,
-): Backup {
-  let left: SysctlChange[] = [...backup.sysctls];
-  for (const otherFile of BackupFile.others(directory, attachment, warn)) {
-    const other = otherFile.read();
-    if (other === undefined || !isSameLife(other)) continue;
-    const heir = inherit(other.sysctls, left);
-    if (heir.taken.length === 0) continue;
-    otherFile.write({ owner: other.owner, sandbox: other.sandbox, link: other.link, sysctls: heir.sysctls });
-    left = left.filter((each: SysctlChange): boolean => !heir.taken.includes(each.path));
-    file.write({ owner: backup.owner, sandbox: backup.sandbox, link: backup.link, sysctls: left });
-  }
-  return { owner: backup.owner, sandbox: backup.sandbox, link: backup.link, sysctls: left };
-}
-
-interface Heir {
-  /** What the other interface restores from now on. */
-  readonly sysctls: readonly SysctlChange[];
-  /** Paths that it has taken over. */
-  readonly taken: readonly string[];
-}
-
-function inherit(later: readonly SysctlChange[], earlier: readonly SysctlChange[]): Heir {
-  const sysctls: SysctlChange[] = [];
-  const taken: string[] = [];
-  for (const change of later) {
-    const before = earlier.find((each) => each.path === change.path && sameSysctlValue(each.set, change.former));
-    if (before !== undefined) taken.push(change.path);
-    sysctls.push(before === undefined ? change : { path: change.path, former: before.former, set: change.set });
-  }
-  return { sysctls, taken };
 }
 
 /** What was configured, and nothing else: others may change the rest. */
