@@ -5,13 +5,17 @@
 import { CniError, drift, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import type { KernelError } from "../linux/errno.ts";
 import { IFF_LOOPBACK } from "../netlink/headers/if.ts";
+import { ARPHRD_ETHER } from "../netlink/headers/if-arp.ts";
 import { findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
 import { defaultRoutes } from "../netlink/route.ts";
 import type { NetworkStack } from "../netlink/stack.ts";
 import { keyOfTag } from "../skel/attachment.ts";
+import { requireLeastMtu } from "./least-mtu.ts";
 
 /** Names that an error tells: on a node with many interfaces the rest is noise. */
 const TOLD_CANDIDATES = 10;
+/** Masters that take all frames of their ports before anything on a port could. */
+const takingKinds: readonly string[] = ["bridge", "bond", "team", "openvswitch"];
 /** Kinds that belong to one container, or have no Ethernet below them. */
 const unsuitableKinds: readonly string[] = ["macvlan", "macvtap", "ipvlan", "ipvtap", "tun", "sit", "ip6tnl", "ipip"];
 
@@ -33,10 +37,10 @@ export function parentPlace(host: NetworkStack, sandbox: NetworkStack, linkInCon
 }
 
 /**
- * The parent called `name`; without a name, the interface of the first default route, IPv4 before IPv6.
+ * The parent called `name` for a link of that kind; without a name, the interface of the first default route, IPv4 before IPv6.
  * @throws CniError 7 when there is none, naming those that could be it, or when it can never be one
  */
-export function requireParent(place: ParentPlace, name: string): Parent {
+export function requireParent(place: ParentPlace, name: string, kind: string): Parent {
   const link = name === "" ? findDefault(place) : findLink(place.stack, name);
   const where = whereWords(place);
   if (link === undefined && name === "") {
@@ -54,12 +58,29 @@ export function requireParent(place: ParentPlace, name: string): Parent {
       candidates(place),
     );
   }
+  if (kind !== "vlan") requireCarriesOthers(place, link, kind);
   return { link, inContainer: place.inContainer };
 }
 
+/** A VLAN's frames are told apart before a master sees them; those of macvlan and ipvlan are not. @throws CniError 7 */
+function requireCarriesOthers(place: ParentPlace, link: Link, kind: string): void {
+  if (link.hardwareType !== ARPHRD_ETHER) {
+    throw invalidConfig(
+      `"${link.name}" (master) is no Ethernet interface: no ${kind} can be on top of it`,
+      candidates(place),
+    );
+  }
+  const master = link.masterIndex === 0 ? undefined : findLinkByIndex(place.stack, link.masterIndex);
+  if (master === undefined || !takingKinds.includes(master.kind)) return;
+  throw invalidConfig(
+    `"${link.name}" (master) is a port of ${master.kind} ${master.name}, which takes all its frames: no ${kind} can be on top of it`,
+    `make ${master.name} the master, or take ${link.name} out of it: ip link set ${link.name} nomaster`,
+  );
+}
+
 /** The same for STATUS: what ADD would refuse is not available, and a parent that is down connects nobody. @throws CniError 50, 51 */
-export function requireReadyParent(place: ParentPlace, name: string): Parent {
-  const parent = readyOrNotAvailable(place, name);
+export function requireReadyParent(place: ParentPlace, name: string, kind: string): Parent {
+  const parent = readyOrNotAvailable(place, name, kind);
   if (parent.link.up) return parent;
   throw new CniError(
     ErrorCode.LimitedConnectivity,
@@ -68,9 +89,9 @@ export function requireReadyParent(place: ParentPlace, name: string): Parent {
   );
 }
 
-function readyOrNotAvailable(place: ParentPlace, name: string): Parent {
+function readyOrNotAvailable(place: ParentPlace, name: string, kind: string): Parent {
   try {
-    return requireParent(place, name);
+    return requireParent(place, name, kind);
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
     throw new CniError(ErrorCode.NotAvailable, error.message, error.details);
@@ -106,9 +127,10 @@ function isSuitable(link: Link): boolean {
   return link.mac.length === 17 && keyOfTag(link.alias) === undefined;
 }
 
-/** Nothing larger than the parent takes gets through. @throws CniError 7 */
+/** Nothing larger than the parent takes gets through, and nothing much smaller than any packet is of use. @throws CniError 7 */
 export function requireMtu(mtu: number, parent: Parent): void {
-  if (mtu >= 0 && mtu <= parent.link.mtu) return;
+  requireLeastMtu(mtu);
+  if (mtu <= parent.link.mtu) return;
   throw invalidConfig(
     `invalid MTU ${mtu}, must be [0, master MTU(${parent.link.mtu})]`,
     `mtu is for an interface on ${parent.link.name}; 0 or no mtu takes the parent's`,

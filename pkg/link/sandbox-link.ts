@@ -6,7 +6,6 @@
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { isKernelError, KernelError } from "../linux/errno.ts";
 import { randomBytes } from "../linux/random.ts";
-import { listAddresses } from "../netlink/address.ts";
 import type { Attributes } from "../netlink/attributes.ts";
 import { createLink, type LinkSpec } from "../netlink/create-link.ts";
 import { changeLink, deleteLink, findLink, type Link } from "../netlink/link.ts";
@@ -36,9 +35,12 @@ export interface SandboxLinkSpec {
   readonly unique?: string | undefined;
 }
 
+/** IFLA_GROUP of a link that nobody put into one. */
+const DEFAULT_GROUP = 0;
+
 /**
  * Creates a link called CNI_IFNAME in the sandbox, down, with the owner's tag as alias. What a killed ADD of the same owner left is
- * replaced. Taken back when ADD fails.
+ * replaced; whatever else has the name stays. Taken back when ADD fails.
  * @throws CniError 101 when the sandbox has an interface of that name, 5 when parent or kernel cannot carry it; KernelError
  */
 export function createInSandbox(
@@ -48,18 +50,17 @@ export function createInSandbox(
   spec: SandboxLinkSpec,
   undo: Undo,
 ): Link {
-  freeName(sandbox, attachment, spec);
-  const made = new Made();
+  freeName(sandbox, attachment, spec.kind);
   // Before it is made: that nobody heard the kernel's answer does not mean that it is not there.
   undo.push(`remove ${attachment.ifName}`, () => {
-    if (made.isOurs) removeFromSandbox(sandbox, attachment, [spec.kind]);
+    const found = findLink(sandbox, attachment.ifName);
+    if (found !== undefined && isMadeFor(attachment, spec.kind, found)) deleteLink(sandbox, found);
   });
   try {
     create(host, sandbox, attachment, spec);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     if (error.errno === "EEXIST") {
-      made.isOurs = false;
       const { unique } = spec;
       if (unique !== undefined && findLink(sandbox, attachment.ifName) === undefined) throw existsElsewhere(unique);
       throw nameTaken(attachment.ifName);
@@ -68,13 +69,8 @@ export function createInSandbox(
   }
   const link = findMade(sandbox, attachment.ifName);
   // The kernel takes no alias at creation.
-  changeLink(sandbox, link, { alias: attachment.tag });
+  changeLink(sandbox, link, { alias: attachment.tag, group: DEFAULT_GROUP });
   return link;
-}
-
-/** Whether the name was free until this call took it: another process may have been faster. */
-class Made {
-  isOurs = true;
 }
 
 function existsElsewhere(what: string): CniError {
@@ -88,7 +84,8 @@ function existsElsewhere(what: string): CniError {
 /** @throws KernelError; EEXIST when the name is taken in the sandbox, or the parent has one such link already */
 function create(host: NetworkStack, sandbox: NetworkStack, attachment: Attachment, spec: SandboxLinkSpec): void {
   const { kind, data, mtu, mac, parent } = spec;
-  const own: LinkSpec = { name: attachment.ifName, kind, data, mtu, mac, parentIndex: parent?.link.index };
+  const { ifName: name, mark: group } = attachment;
+  const own: LinkSpec = { name, kind, data, mtu, mac, group, parentIndex: parent?.link.index };
   if (parent === undefined || parent.inContainer) {
     createLink(sandbox, own);
     return;
@@ -124,20 +121,18 @@ function randomIndex(): number {
 }
 
 /** Makes way for the link. @throws CniError 101 when the name belongs to anything but a leftover of the same owner */
-function freeName(sandbox: NetworkStack, attachment: Attachment, spec: SandboxLinkSpec): void {
+function freeName(sandbox: NetworkStack, attachment: Attachment, kind: string): void {
   const found = findLink(sandbox, attachment.ifName);
   if (found === undefined) return;
-  if (!isLeftover(sandbox, found, attachment, spec)) throw nameTaken(attachment.ifName);
+  if (found.up || !isMadeFor(attachment, kind, found)) throw nameTaken(attachment.ifName);
   deleteLink(sandbox, found);
 }
 
-/** Down, with the owner's tag; or, where a killed ADD had no time to write one, bare in every respect and just what is asked for. */
-function isLeftover(sandbox: NetworkStack, found: Link, attachment: Attachment, spec: SandboxLinkSpec): boolean {
-  if (found.kind !== spec.kind || found.up) return false;
-  if (found.alias !== "") return keyOfTag(found.alias) === attachment.key;
-  if (spec.data !== undefined && found.kindData?.contradicts(spec.data) === true) return false;
-  const parentIndex = spec.parent?.link.index ?? 0;
-  return found.linkIndex === parentIndex && found.masterIndex === 0 && listAddresses(sandbox, found).length === 0;
+/** Whether a link was made by an ADD of this attachment: it has the tag, or, where there was no time to write one, the mark. */
+function isMadeFor(attachment: Attachment, kind: string, link: Link): boolean {
+  // By an alternative name it is found too, and then another's.
+  if (link.name !== attachment.ifName || link.kind !== kind) return false;
+  return link.alias === "" ? link.group === attachment.mark : keyOfTag(link.alias) === attachment.key;
 }
 
 /**

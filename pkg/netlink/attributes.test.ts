@@ -40,17 +40,6 @@ test("an absent attribute is undefined", () => {
   expect(new Attributes().raw(4)).toBeUndefined();
 });
 
-test("lists contradict each other where both have an attribute, with another value", () => {
-  const list = (...rows: readonly (readonly [number, number])[]): Attributes => {
-    const out = new Attributes();
-    for (const [id, value] of rows) out.set(attribute(id, u32), value);
-    return out;
-  };
-  expect(list([1, 5], [2, 6]).contradicts(list([1, 5]))).toBe(false);
-  expect(list([1, 5]).contradicts(list([1, 5], [2, 6])), "what one lacks").toBe(false);
-  expect(list([1, 5], [2, 6]).contradicts(list([2, 7]))).toBe(true);
-});
-
 test("an error names the path from the outermost attribute", () => {
   const wrong = new Attributes().set(table.inner, new Attributes().put(4, new Uint8Array(2)));
   const list = Attributes.decode(wrong.encode(), "link");

@@ -4,7 +4,7 @@
  */
 import { type Codec, DecodeError } from "../codec/codec.ts";
 import { Label, nameLater, Path } from "../codec/path.ts";
-import { sameBytes, viewOf } from "../codec/view.ts";
+import { viewOf } from "../codec/view.ts";
 import { Writer } from "../codec/writer.ts";
 import { NLA_F_NESTED, NLA_HDRLEN, NLA_TYPE_MASK } from "./headers/netlink.ts";
 
@@ -123,15 +123,6 @@ export class Attributes {
       if (received.id === row.id) values.push(row.codec.decode(received.bytes, new Path(this.path, row.label)));
     }
     return values;
-  }
-
-  /** Whether both have some attribute and its values differ. What one of them lacks, such as what an older kernel does not tell, counts as equal. */
-  contradicts(other: Attributes): boolean {
-    for (const { id, bytes } of other.rows) {
-      const own = this.raw(id);
-      if (own !== undefined && !sameBytes(own, bytes)) return true;
-    }
-    return false;
   }
 
   /** The raw bytes of an attribute by number, for the few that no table describes. */

@@ -23,6 +23,7 @@ export interface LinkSpec {
   /** The device below, counted in the stack's namespace. */
   readonly parentIndex?: number | undefined;
   readonly masterIndex?: number | undefined;
+  readonly group?: number | undefined;
   readonly up?: boolean | undefined;
   /** The kernel's choice unless given; a taken one is refused with EBUSY or EEXIST. */
   readonly index?: number | undefined;
@@ -45,6 +46,7 @@ export function encodeLink(spec: LinkSpec): Uint8Array {
     .set(linkAttributes.mac, spec.mac)
     .set(linkAttributes.link, spec.parentIndex)
     .set(linkAttributes.master, spec.masterIndex)
+    .set(linkAttributes.group, spec.group)
     .set(linkAttributes.namespaceDescriptor, spec.namespace?.descriptor)
     .set(linkAttributes.info, info);
   const up = spec.up ?? false;

@@ -40,6 +40,8 @@ export interface Link {
   readonly permanentMac: string;
   /** Bytes. */
   readonly mtu: number;
+  /** ARPHRD_* */
+  readonly hardwareType: number;
   /** IFF_* */
   readonly flags: number;
   /** Set up by somebody, which does not yet mean that it has carrier. */
@@ -240,6 +242,7 @@ export function decodeLink(body: Uint8Array): Link {
     mac: found.get(linkAttributes.mac) ?? "",
     permanentMac: found.get(linkAttributes.permanentMac) ?? "",
     mtu: found.get(linkAttributes.mtu) ?? 0,
+    hardwareType: viewOf(body).getUint16(2, true),
     flags,
     up: (flags & IFF_UP) !== 0,
     promiscuous: (flags & IFF_PROMISC) !== 0,

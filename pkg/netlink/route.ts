@@ -140,8 +140,10 @@ export function lookupRoute(stack: NetworkStack, address: Address): Route | unde
   }
 }
 
-/** The routes to everywhere of a family, best first. @throws KernelError */
+/** The routes to everywhere of a family, best first; one that refuses leads nowhere. @throws KernelError */
 export function defaultRoutes(stack: NetworkStack, family: Family): Route[] {
-  const found = listRoutes(stack, { family, table: RT_TABLE_MAIN }).filter((route) => route.destination.isDefault);
+  const found = listRoutes(stack, { family, table: RT_TABLE_MAIN }).filter(
+    (route) => route.destination.isDefault && !REFUSING_TYPES.includes(route.type),
+  );
   return found.toSorted((a, b) => a.priority - b.priority);
 }

@@ -37,6 +37,15 @@ export class Attachment {
     return `${this.key} ${this.network} ${this.ifName} ${this.containerId}`.slice(0, TAG_BYTES);
   }
 
+  /**
+   * 28 bits of the whole key above a bit that is always set: what a link carries as its group from the moment that it is made until it carries
+   * the tag, which the kernel does not take at creation.
+   */
+  get mark(): number {
+    const [network, interfaceOfContainer] = [this.key.slice(0, 7), this.key.slice(17, 24)];
+    return 0x1000_0000 + (parseInt(network, 16) ^ parseInt(interfaceOfContainer, 16));
+  }
+
   /** "container 4f2a… (eth0)", for messages. */
   toString(): string {
     return `container ${this.containerId} (${this.ifName}, network ${this.network})`;

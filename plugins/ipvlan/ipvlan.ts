@@ -45,7 +45,7 @@ export function ipvlan(): Plugin {
 function add(call: Add<IpvlanConfig>): Result {
   const { config, attachment, host, sandbox, prevResult, undo, warn } = call;
   const master = config.master === "" ? chainedMaster(prevResult) : config.master;
-  const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), master);
+  const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), master, KIND);
   requireMtu(config.mtu, parent);
   if (!parent.link.up) warn(`ipvlan: parent ${parent.link.name} is down: until it is up, nothing gets through`);
   const data = new Attributes().set(ipvlanAttributes.mode, modeNumber(config.mode));
@@ -107,6 +107,6 @@ function gc({ config, delegates, teardown }: Gc<IpvlanConfig>): void {
 function status({ config, host, delegates }: Status<IpvlanConfig>): void {
   requireKind(host, KIND);
   const isKnown = config.master !== "" && !config.linkInContainer;
-  if (isKnown) requireReadyParent({ stack: host, inContainer: false }, config.master);
+  if (isKnown) requireReadyParent({ stack: host, inContainer: false }, config.master, KIND);
   if (config.ipamType !== "") delegates.status(config.ipamType);
 }

@@ -51,7 +51,7 @@ function add(call: Add<MacvlanConfig>): Result {
   const { config, attachment, delegates, environment, host, sandbox, undo, warn } = call;
   const mac = requestedMac(config.mac, environment);
   const place = parentPlace(host, sandbox.stack, config.linkInContainer);
-  const parent = requireParent(place, config.master);
+  const parent = requireParent(place, config.master, KIND);
   requireMtu(config.mtu, parent);
   if (config.mode === "passthru" && mac !== undefined) throw macOfParent(mac, parent.link);
   if (!parent.link.up) warn(`macvlan: parent ${parent.link.name} is down: until it is up, nothing gets through`);
@@ -132,7 +132,7 @@ function status({ config, host, delegates }: Status<MacvlanConfig>): void {
   requireKind(host, KIND);
   const parent = config.linkInContainer
     ? undefined
-    : requireReadyParent({ stack: host, inContainer: false }, config.master).link;
+    : requireReadyParent({ stack: host, inContainer: false }, config.master, KIND).link;
   if (config.hostShim && parent !== undefined) requireSource(host, parent);
   if (config.ipamType !== "") delegates.status(config.ipamType);
 }

@@ -2,10 +2,12 @@
 import { type DnsConfig, readDns, readIpamType } from "../../pkg/ipam-client/keys.ts";
 import { readSixPolicy, type SixPolicy } from "../../pkg/ipam-client/shared-segment.ts";
 import { type MacKeys, readMac } from "../../pkg/link/requested-mac.ts";
-import { ETH_MAX_MTU } from "../../pkg/netlink/headers/if-ether.ts";
+import { ETH_HLEN, ETH_MAX_MTU } from "../../pkg/netlink/headers/if-ether.ts";
 import type { Keys } from "../../spec/keys.ts";
 import { interfaceNameProblem } from "../../spec/names.ts";
 
+/** The kernel's own header comes on top. */
+const LARGEST_MTU = ETH_MAX_MTU - ETH_HLEN;
 /** 2³² - 1 means nobody. */
 const LAST_ID = 4294967294;
 
@@ -35,7 +37,7 @@ export const config = (keys: Keys): TapConfig => {
   if (problem !== undefined) keys.refuse(`"${bridge}" cannot be a bridge: ${problem}`, "bridge");
   return {
     mac,
-    mtu: keys.integer("mtu", 0, "bytes; 0 leaves the kernel's", 0, ETH_MAX_MTU),
+    mtu: keys.integer("mtu", 0, "bytes; 0 leaves the kernel's", 0, LARGEST_MTU),
     multiQueue: keys.flag("multiQueue", false, "let several queues be opened at once"),
     owner: keys.optionalInteger("owner", "id of the user who may open it without privileges", 0, LAST_ID),
     group: keys.optionalInteger("group", "id of the group whose members may open it without privileges", 0, LAST_ID),

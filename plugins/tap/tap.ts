@@ -10,9 +10,10 @@ import { collectAddresses, removeThenRelease, requestAddresses } from "../../pkg
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { prepareSharedSegment } from "../../pkg/ipam-client/shared-segment.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
+import { requireLeastMtu } from "../../pkg/link/least-mtu.ts";
 import { findMade } from "../../pkg/link/made-link.ts";
 import { requestedMac } from "../../pkg/link/requested-mac.ts";
-import { changeLink, findLink, findLinkByIndex, type Link } from "../../pkg/netlink/link.ts";
+import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import { tunAttributes } from "../../pkg/netlink/link-attributes.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import {
@@ -38,6 +39,7 @@ export function tap(): Plugin {
 function add({ config, attachment, environment, delegates, sandbox, undo }: Add<TapConfig>): Result {
   const stack = sandbox.stack;
   const mac = requestedMac(config.mac, environment);
+  requireLeastMtu(config.mtu);
   const bridge = findBridge(stack, config.bridge);
   requireSelinux(config.selinuxContext);
   requireFreeName(stack, attachment);
@@ -48,13 +50,14 @@ function add({ config, attachment, environment, delegates, sandbox, undo }: Add<
   const created = findMade(stack, attachment.ifName);
   const mtu = config.mtu === 0 ? undefined : config.mtu;
   changeLink(stack, created, { mac, mtu, alias: attachment.tag, masterIndex: bridge?.index });
-  const result = interfaceResult(sandbox, findMade(stack, attachment.ifName), leased);
+  const link = findMade(stack, attachment.ifName);
+  const result = interfaceResult(sandbox, link, leased);
   if (config.ipamType === "") {
-    changeLink(stack, created, { up: true });
+    changeLink(stack, link, { up: true });
   } else {
-    prepareSharedSegment(stack, created, config.ipv6);
+    prepareSharedSegment(stack, link, config.ipv6);
     // Nobody is at the other end yet who could have the address.
-    configureInterface(stack, created, result, { detectDuplicates: false });
+    configureInterface(stack, link, result, { detectDuplicates: false });
   }
   device.persist();
   device.close();
@@ -92,8 +95,8 @@ function check({ config, attachment, sandbox, delegates, prevResult }: Check<Tap
 
 function verifyBridge(sandbox: NetworkStack, link: Link, bridge: string): void {
   if (bridge === "") return;
-  const master = link.masterIndex === 0 ? undefined : findLinkByIndex(sandbox, link.masterIndex);
-  if (master?.name !== bridge) throw drift(`interface ${link.name} is not a port of ${bridge}`);
+  if (link.masterIndex === 0 || findLink(sandbox, bridge)?.index !== link.masterIndex)
+    throw drift(`interface ${link.name} is not a port of ${bridge}`);
 }
 
 /** Who may open it, and how. */

@@ -42,7 +42,7 @@ export function vlan(): Plugin {
 
 function add(call: Add<VlanConfig>): Result {
   const { config, attachment, delegates, host, sandbox, undo } = call;
-  const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master);
+  const parent = requireParent(parentPlace(host, sandbox.stack, config.linkInContainer), config.master, KIND);
   requireMtu(config.mtu, parent);
   requireUp(parent, config.vlanId);
   const data = new Attributes().set(vlanAttributes.id, config.vlanId);
@@ -90,6 +90,6 @@ function gc({ config, delegates, teardown }: Gc<VlanConfig>): void {
 /** A parent in the container cannot be known before there is one. */
 function status({ config, host, delegates }: Status<VlanConfig>): void {
   requireKind(host, KIND, "8021q");
-  if (!config.linkInContainer) requireReadyParent({ stack: host, inContainer: false }, config.master);
+  if (!config.linkInContainer) requireReadyParent({ stack: host, inContainer: false }, config.master, KIND);
   if (config.ipamType !== "") delegates.status(config.ipamType);
 }

@@ -71,6 +71,8 @@ describe.each(engines)("$name", (engine) => {
     await network.add(container);
     expect((await linkOf(container.sandbox, "eth0")).master).toBe("br0");
     await network.check(container);
+    await container.sandbox.exec(["ip", "link", "property", "add", "dev", "br0", "altname", "guests"]);
+    (await tapNetwork(node, engine, { bridge: "guests" }).checkOne(0, container)).expectSuccess();
     const { machine } = await plugIn(node, container.sandbox);
     await machine.exec(["ip", "address", "add", "10.23.0.2/24", "dev", "vm0"]);
     await expectAnswer(container.sandbox, "10.23.0.2");
@@ -333,10 +335,18 @@ describe.each(engines)("$name", (engine) => {
       code: 7,
       named: /failed to get bridge lo: it is no bridge/,
     },
-    { what: "an MTU that a tap cannot have", config: { mtu: 65535 }, code: 5, named: /MTU|mtu|invalid/i },
+    { what: "an MTU that a tap cannot have", config: { mtu: 65535 }, code: 7, named: /mtu: 65535 is out of range/ },
+    { what: "an MTU below any", config: { mtu: 20 }, code: 7, named: /invalid MTU 20: .*68 bytes/ },
+    { what: "a MAC of zeros", config: { mac: "00:00:00:00:00:00" }, code: 7, named: /zero or a group's/ },
+    {
+      what: "an MTU that IPv6 cannot have",
+      config: { mtu: 1000, ipam: fixed({ address: "2001:db8::5/64" }) },
+      code: 7,
+      named: /eth0 cannot have an IPv6 address: its MTU is 1000, and IPv6 needs 1280/,
+    },
     { what: "an MTU out of range", config: { mtu: 70000 }, code: 7, named: /mtu: 70000 is out of range/ },
     { what: "a MAC that is none", config: { mac: "zz" }, code: 7, named: /mac: expected a hardware address/ },
-    { what: "a group's MAC", config: { mac: "01:00:5e:00:00:01" }, code: 5, named: /EADDRNOTAVAIL/ },
+    { what: "a group's MAC", config: { mac: "01:00:5e:00:00:01" }, code: 7, named: /zero or a group's/ },
     { what: "an owner that is no id", config: { owner: -1 }, code: 7, named: /owner: -1 is out of range/ },
   ];
   test.each(refused)("refused, and nothing is left: $what", async ({ config, code, named }) => {

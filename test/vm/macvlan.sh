@@ -44,7 +44,7 @@ case_bond() {
   ip link set bond0 up
   config=$(network net macvlan ",\"master\":\"bond0\",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$data\",\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}]]}")
   one=$(cni ADD macvlan a "${config/\"bond0\"/\"port0\"}") && fail "took a port of a bond"
-  grep -q 'port of a bridge or bond' <<<"$one" || fail "$one"
+  grep -q 'is a port of bond bond0' <<<"$one" || fail "$one"
   one=$(cni ADD macvlan a "$config") || fail "$one"
   two=$(cni ADD vlan b "$(network net vlan ',"master":"bond0","vlanId":100')") || fail "$two"
   until answers a 10.1.0.1; do sleep 0.2; done

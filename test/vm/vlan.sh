@@ -82,11 +82,11 @@ case_names() {
   cni DEL vlan b "$(in_vlan 200)" || fail "DEL"
   ip -n b link show eth0 >/dev/null || fail "DEL removed an interface that is no VLAN"
   cni DEL vlan a "$(in_vlan 100)" || fail "DEL"
-  # As bare as what a killed ADD leaves, and not what is asked for.
-  ip link add bare link parent netns a type vlan id 300; ip -n a link set bare name eth0
-  answer=$(cni ADD vlan a "$(in_vlan 100)") && fail "took the name of a VLAN of another id"
+  # What a killed ADD leaves carries its mark; this is somebody's own, just as it is asked for.
+  ip link add bare link parent netns a type vlan id 100; ip -n a link set bare name eth0
+  answer=$(cni ADD vlan a "$(in_vlan 100)") && fail "took the name of somebody's VLAN"
   error_is 101 'eth0.*already exists' "$answer"
-  ip -d -n a link show eth0 | grep -q 'id 300' || fail "ADD removed a VLAN of another id"
+  ip -d -n a link show eth0 | grep -q 'id 100' || fail "ADD removed somebody's VLAN"
 }
 
 case_parent() {

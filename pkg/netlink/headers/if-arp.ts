@@ -1,0 +1,2 @@
+/** linux/if_arp.h */
+export const ARPHRD_ETHER = 1;
