@@ -1,11 +1,13 @@
 /** Gives a device back to the host: out of the container, or from where the kernel has put it when the container's namespace ended. */
 import type { Address } from "../../pkg/ip/address.ts";
+import { KernelError } from "../../pkg/linux/errno.ts";
 import { listAddresses } from "../../pkg/netlink/address.ts";
 import { changeLink, findLink, findLinkByIndex, type Link, listLinks } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
 import { NetworkNamespace } from "../../pkg/netns/network-namespace.ts";
 import { interfaceNameProblem } from "../../spec/names.ts";
 import type { Result } from "../../spec/result.ts";
+import type { HostDeviceConfig } from "./config.ts";
 import type { FormerState } from "./former-state.ts";
 import { hostNameTaken, restoreDevice } from "./restore.ts";
 import { findInContainer, findOnHost, isHardware, withContainer } from "./whereabouts.ts";
@@ -69,39 +71,55 @@ export interface Unrecorded {
 }
 
 /**
- * The device of an attachment without a record, in its container: under CNI_IFNAME, or, where the container has renamed it, the one whose
- * alias is the name that the configuration has. `configured` is that name, empty where the configuration has none; `told` is ADD's result,
- * where the runtime has it. @throws KernelError
+ * The device of an attachment without a record, in its container. A container may make interfaces and give them any alias: what it calls
+ * its own is left to it unless the configuration or ADD's result (`told`, where the runtime has it) speaks for its being the host's.
+ * @throws KernelError
  */
 export function findUnrecorded(
   host: NetworkStack,
   container: NetworkStack,
   ifName: string,
-  configured: string,
+  config: HostDeviceConfig,
   told: Result | undefined,
 ): Unrecorded | undefined {
-  const named = findLink(container, ifName);
-  if (named?.name === ifName) {
-    const formerName = formerNameOf(host, container, named, configured, told);
-    return formerName === "" ? undefined : { link: named, formerName };
-  }
-  const renamed = listLinks(container).find((link) => configured !== "" && link.alias === configured);
-  return renamed === undefined ? undefined : { link: renamed, formerName: configured };
+  const found = findLink(container, ifName);
+  // Not the link that has it as an alternative name.
+  const named = found?.name === ifName ? found : undefined;
+  if (config.device !== "") return findCalled(host, container, named, config.device, told);
+  if (named === undefined || interfaceNameProblem(named.alias) !== undefined) return undefined;
+  return isFromHost(host, container, named, config.hwaddr, told) ? { link: named, formerName: named.alias } : undefined;
 }
 
-/** Empty where the link is nothing that was taken from the host. */
-function formerNameOf(
+/** Where the configuration names no device: hardware, which no container can make, or what has the address that was asked for or told. */
+function isFromHost(
   host: NetworkStack,
   container: NetworkStack,
   link: Link,
-  configured: string,
+  hwaddr: string,
   told: Result | undefined,
-): string {
-  if (interfaceNameProblem(link.alias) === undefined) return link.alias;
-  // The container may have removed the alias; the host has no device of the name then.
-  if (link.alias !== "" || findLink(host, configured) !== undefined) return "";
-  const isHardware = link.kind === "" && link.permanentMac !== "";
-  return isHardware || isAsTold(container, link, told) ? configured : "";
+): boolean {
+  if (link.kind === "" && link.permanentMac !== "") return true;
+  if (hwaddr === "") return isAsTold(container, link, told);
+  // Others may have a device's address, as VLANs and bridges do, which are of other kinds.
+  if (listLinks(host).some(({ kind, mac }) => kind === link.kind && mac === hwaddr)) return false;
+  return link.mac === hwaddr || isAsTold(container, link, told);
+}
+
+/** The device that the host calls `device`: mostly under CNI_IFNAME (`named`), or under whatever name the container has given it. */
+function findCalled(
+  host: NetworkStack,
+  container: NetworkStack,
+  named: Link | undefined,
+  device: string,
+  told: Result | undefined,
+): Unrecorded | undefined {
+  if (findLink(host, device) !== undefined) return undefined;
+  if (named?.alias === device) return { link: named, formerName: device };
+  const renamed = listLinks(container).find((link) => link.alias === device);
+  if (renamed !== undefined) return { link: renamed, formerName: device };
+  // The container may have removed the alias.
+  if (named === undefined || named.alias !== "" || !isAsTold(container, named, told)) return undefined;
+  return { link: named, formerName: device };
 }
 
 function isAsTold(container: NetworkStack, link: Link, told: Result | undefined): boolean {
@@ -111,12 +129,21 @@ function isAsTold(container: NetworkStack, link: Link, told: Result | undefined)
   return listAddresses(container, link).some(({ prefix }) => given.some((each) => each.equals(prefix.address)));
 }
 
-/** Gives the host back what is not on record, down, as the reference does: nobody knows how it was. @throws CniError 101; KernelError */
-export function giveBackUnrecorded(host: NetworkStack, container: NetworkStack, found: Unrecorded): void {
+/**
+ * Gives the host back what is not on record, down, as the reference does: nobody knows how it was. Whether it could be moved: what the kernel
+ * lets out of no namespace, such as a bridge, was made in this one, and is left there. @throws CniError 101; KernelError
+ */
+export function giveBackUnrecorded(host: NetworkStack, container: NetworkStack, found: Unrecorded): boolean {
   const { link, formerName } = found;
-  moveHome(host, container, link, formerName);
+  try {
+    moveHome(host, container, link, formerName);
+  } catch (error) {
+    if (error instanceof KernelError && (error.errno === "EINVAL" || error.errno === "EOPNOTSUPP")) return false;
+    throw error;
+  }
   const back = findLink(host, formerName);
   if (back !== undefined) changeLink(host, back, { alias: "" });
+  return true;
 }
 
 /**

@@ -31,11 +31,19 @@ import { describeInterface, emptyResult, type IpConfig, type Result } from "../.
 import { config, type HostDeviceConfig } from "./config.ts";
 import { chooseDevice, type DeviceChoice, pciAddressOfChosen, requireChoice } from "./device-choice.ts";
 import type { FormerState } from "./former-state.ts";
-import { adoptUnrecorded, Departure, findUnrecorded, giveBack, giveBackUnrecorded, type Outcome } from "./give-back.ts";
+import {
+  adoptUnrecorded,
+  Departure,
+  findUnrecorded,
+  giveBack,
+  giveBackUnrecorded,
+  type Outcome,
+  type Unrecorded,
+} from "./give-back.ts";
 import { requireAvailable } from "./readiness.ts";
 import { DeviceRecords } from "./records.ts";
 import { type TakenDevice, takeBack, takeDevice } from "./take-device.ts";
-import { awaitReturn, isInContainer } from "./whereabouts.ts";
+import { awaitReturn, isInContainer, isInItsContainer } from "./whereabouts.ts";
 
 export function hostDevice(): Plugin {
   return definePlugin({
@@ -148,23 +156,31 @@ function giveBackWithoutRecord(call: Del<HostDeviceConfig>, records: DeviceRecor
   const { config, attachment, host, sandbox, prevResult, warn } = call;
   const container = isProgramDriven(config) ? undefined : sandbox.find();
   const found =
-    container === undefined ? undefined : findUnrecorded(host, container, attachment.ifName, config.device, prevResult);
-  if (container !== undefined && found !== undefined && !isOfAnother(container, found.link, records)) {
-    giveBackUnrecorded(host, container, found);
+    container === undefined ? undefined : findUnrecorded(host, container, attachment.ifName, config, prevResult);
+  if (container !== undefined && found !== undefined && !isOfAnother(container, found, records)) {
+    const isBack = giveBackUnrecorded(host, container, found);
     departure.hasLeft = true;
     warn(
-      `host-device: ${found.formerName} was not given by this suite: it is back, down, and else as the container left it`,
+      isBack
+        ? `host-device: ${found.formerName} was not given by this suite: it is back, down, and else as the container left it`
+        : `host-device: ${found.link.name} is left to the container: the kernel lets it out of no namespace, so it is no device of the host's`,
     );
-    return;
+    if (isBack) return;
   }
   departure.hasLeft = true;
   adoptUnrecorded(host, config.device, (name: string): boolean => name === attachment.ifName);
 }
 
-/** Whether the namespace at CNI_NETNS is another container's by now, which has got the device there. */
-function isOfAnother(container: NetworkStack, link: Link, records: DeviceRecords): boolean {
+/**
+ * Whether a record says that the device is another container's: the namespace at CNI_NETNS may be that one's by now, or what is here only
+ * has the name of the device that it has.
+ */
+function isOfAnother(container: NetworkStack, { link, formerName }: Unrecorded, records: DeviceRecords): boolean {
   const namespace = container.namespace?.identity() ?? "";
-  return records.all().some((state) => state.namespace === namespace && isInContainer(link, state));
+  return records.all().some((state): boolean => {
+    if (state.namespace === namespace && isInContainer(link, state)) return true;
+    return state.name === formerName && isInItsContainer(state);
+  });
 }
 
 /** Whatever is wrong with the configuration by now is no matter for DEL. */

@@ -67,6 +67,13 @@ export function withContainer<T>(
   }
 }
 
+/** Whether the container that a record tells of has the device now. @throws KernelError */
+export function isInItsContainer(state: FormerState): boolean {
+  return withContainer(undefined, state, (container: NetworkStack | undefined): boolean => {
+    return container !== undefined && findInContainer(container, state) !== undefined;
+  });
+}
+
 function within<T>(namespace: NetworkNamespace, action: (container: NetworkStack | undefined) => T): T {
   const stack = NetworkStack.of(namespace);
   try {

@@ -1,6 +1,6 @@
 /** host-device: the host gets its device back as it was, whatever has happened meanwhile; and nothing is lost when something fails. */
 import { existsSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { engines } from "../helpers/engines.ts";
@@ -24,6 +24,18 @@ async function recordsOf(node: TestNode): Promise<string[]> {
 
 async function isReserved(node: TestNode, address: string): Promise<boolean> {
   return (await snapshot(node)).lines.some((line) => line.includes(`/testnet/${address} `));
+}
+
+/** An `eth0` that the container has made for itself. */
+async function makeOwn(
+  container: TestAttachment,
+  kind: string,
+  alias: string,
+  mac = "02:00:00:00:77:77",
+): Promise<void> {
+  const peer = kind === "veth" ? ["peer", "name", "eth0-peer"] : [];
+  await container.sandbox.exec(["ip", "link", "add", "eth0", "address", mac, "type", kind, ...peer]);
+  await container.sandbox.exec(["ip", "link", "set", "dev", "eth0", "alias", alias]);
 }
 
 /** What a container may do to a device that it has. */
@@ -341,6 +353,100 @@ describe.each(engines)("$name", (engine) => {
     expect(await stateOf(next.sandbox, "eth0")).toEqual(inside);
     await network.check(next);
   });
+
+  test("DEL after a refused ADD leaves the container's own interface", async () => {
+    await using node = await nodeWithDevice();
+    const before = await stateOf(node);
+    const network = deviceNetwork(node, engine, { ipam: four });
+    for (const alias of ["mine", "nic0"]) {
+      const container = await network.container(`container-${alias}`);
+      await makeOwn(container, "veth", alias);
+      const inside = await stateOf(container.sandbox, "eth0");
+      (await network.addOne(0, container)).expectError(101, /eth0/);
+      await network.del(container);
+      expect(await stateOf(container.sandbox, "eth0")).toEqual(inside);
+      expect(await node.hasLink("mine")).toBe(false);
+      expect(await stateOf(node)).toEqual(before);
+    }
+    // Nor where the host has no such device because another container has it.
+    const holder = await network.container("holder");
+    await network.add(holder);
+    const other = await network.container("other");
+    await makeOwn(other, "veth", "nic0");
+    (await network.addOne(0, other)).expectError(101, /eth0/);
+    await network.del(other);
+    expect(await other.sandbox.hasLink("eth0")).toBe(true);
+    await network.check(holder);
+    await network.del(holder);
+    expect((await stateOf(node)).link).toEqual(before.link);
+  });
+
+  const choices = [
+    { what: "by name", config: { device: "nic0" } },
+    { what: "by hardware address", config: { device: "", hwaddr: "02:00:00:00:23:00" } },
+  ];
+  test.each(choices)(
+    "a container cannot put an interface on the host by its alias (device $what)",
+    async ({ config }) => {
+      await using node = await nodeWithDevice();
+      const network = deviceNetwork(node, engine, { ...config, restoreAddresses: true, ipam: four });
+      const before = await stateOf(node);
+      const container = await network.container("container");
+      await network.add(container);
+      await network.del(container);
+      // With all that ADD's result tells of the device.
+      await makeOwn(container, "veth", "ens9", "02:00:00:00:23:00");
+      await container.sandbox.exec(["ip", "address", "add", "10.22.0.2/24", "dev", "eth0"]);
+      await network.del(container);
+      expect(await node.hasLink("ens9")).toBe(false);
+      await network.del({ ...container, result: undefined });
+      expect(await node.hasLink("ens9")).toBe(false);
+      expect(await container.sandbox.hasLink("eth0")).toBe(true);
+      expect(await stateOf(node)).toEqual(before);
+      // Nor while the device is nowhere to be seen, unless the configuration's own words fit.
+      await node.exec(["ip", "link", "delete", "nic0"]);
+      await container.sandbox.exec(["ip", "link", "set", "dev", "eth0", "address", "02:00:00:00:99:99"]);
+      await network.del({ ...container, result: undefined });
+      expect(await node.hasLink("ens9")).toBe(false);
+    },
+  );
+
+  const bridges = [
+    { what: "another alias", config: { device: "nic0" }, alias: "ens9", warning: undefined },
+    {
+      what: "the device's name in its alias",
+      config: { device: "nic1" },
+      alias: "nic1",
+      warning: /eth0 is left to the container/,
+    },
+    {
+      what: "the device's hardware address",
+      config: { device: "", hwaddr: "02:00:00:00:23:99" },
+      alias: "ens9",
+      warning: /eth0 is left to the container/,
+    },
+  ];
+  test.each(bridges)(
+    "a bridge under the interface's name does not keep a container from being deleted ($what)",
+    async ({ config, alias, warning }) => {
+      await using node = await nodeWithDevice();
+      await node.exec(["ip", "link", "add", "nic1", "type", "veth", "peer", "name", "cable1"]);
+      await node.exec(["ip", "link", "set", "dev", "nic1", "address", "02:00:00:00:23:99"]);
+      const network = deviceNetwork(node, engine, { ...config, ipam: four });
+      const container = await network.container("container");
+      await network.add(container);
+      const [record = ""] = await recordsOf(node);
+      await rm(join(node.directory, "state/var-lib-cni/host-device", record));
+      await container.sandbox.exec(["ip", "link", "delete", "eth0"]);
+      await makeOwn(container, "bridge", alias, "02:00:00:00:23:99");
+      const call = await network.delOne(0, container);
+      call.expectSuccess();
+      if (warning !== undefined) expect(call.stderr).toMatch(warning);
+      expect(await container.sandbox.hasLink("eth0")).toBe(true);
+      expect(await node.hasLink(alias)).toBe(false);
+      expect(await isReserved(node, "10.22.0.2")).toBe(false);
+    },
+  );
 
   test("a stray device whose name is taken does not keep another from being given", async () => {
     await using node = await nodeWithDevice();
