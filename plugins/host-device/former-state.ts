@@ -18,7 +18,7 @@ import { hardwareOf, pciAddressOf } from "./sysfs.ts";
 
 export interface FormerState {
   readonly attachment: Attachment;
-  /** Where the device went: CNI_NETNS, and which namespace that was (NetworkNamespace.identity). */
+  /** Where the device went: CNI_NETNS, and which namespace that was (NetworkNamespace.identity). Both empty once it is known to have ended. */
   readonly namespacePath: string;
   readonly namespace: string;
   readonly name: string;
@@ -82,6 +82,11 @@ export function readState(
     addresses,
     routes: readRoutes(host, device, addresses),
   };
+}
+
+/** The same of a device whose namespace has ended. */
+export function withoutNamespace(state: FormerState): FormerState {
+  return { ...state, namespacePath: "", namespace: "" };
 }
 
 /** A device's hardware address without its bond, which gives all its ports one address while they are in it. @throws KernelError */

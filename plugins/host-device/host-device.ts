@@ -145,9 +145,10 @@ function giveBackIfFound(call: Del<HostDeviceConfig>, departure: Departure): For
 }
 
 function awayWords({ name, attachment, namespacePath }: FormerState): string {
+  const namespace = namespacePath === "" ? "its namespace" : `its namespace ${namespacePath}`;
   return (
-    `host-device: ${name} has not come back from ${attachment.toString()}: something still holds its namespace ` +
-    `${namespacePath}; the next ADD, DEL or GC that finds it on the host restores it`
+    `host-device: ${name} has not come back from ${attachment.toString()}: something still holds ${namespace}; ` +
+    `the next ADD, DEL or GC that finds it on the host restores it`
   );
 }
 
@@ -176,7 +177,7 @@ function giveBackWithoutRecord(call: Del<HostDeviceConfig>, records: DeviceRecor
  * has the name of the device that it has.
  */
 function isOfAnother(container: NetworkStack, { link, formerName }: Unrecorded, records: DeviceRecords): boolean {
-  const namespace = container.namespace?.identity() ?? "";
+  const namespace = container.namespace?.identity();
   return records.all().some((state): boolean => {
     if (state.namespace === namespace && isInContainer(link, state)) return true;
     return state.name === formerName && isInItsContainer(state);

@@ -10,11 +10,11 @@ import type { Add } from "../../pkg/skel/plugin.ts";
 import { CniError, ErrorCode, invalidConfig, messageOf } from "../../spec/errors.ts";
 import type { HostDeviceConfig } from "./config.ts";
 import { choiceWords, type DeviceChoice, findChosen, isLoopback, meansFormer, notFound } from "./device-choice.ts";
-import { type FormerState, readState } from "./former-state.ts";
+import { type FormerState, readState, withoutNamespace } from "./former-state.ts";
 import { Departure, giveBack } from "./give-back.ts";
 import { DeviceRecords } from "./records.ts";
 import { restoreDevice } from "./restore.ts";
-import { findOnHost, isInContainer } from "./whereabouts.ts";
+import { findInContainer, findOnHost, isInContainer } from "./whereabouts.ts";
 
 /** A device in the container under CNI_IFNAME, down, and what it was on the host. */
 export interface TakenDevice {
@@ -98,6 +98,7 @@ function move(call: Add<HostDeviceConfig>, device: Link, records: DeviceRecords)
   warnOfDefaultRoute(host, device, warn);
   warnOfSharedRoutes(host, device, warn);
   const state = readState(host, device, attachment, container.namespace, config.restoreAddresses);
+  settleEarlier(container, state, records);
   // Before anything is done: that nobody heard the kernel's answer does not mean that it was not done.
   undo.push(`give ${device.name} back`, () => takeBack(call, state));
   records.write(state);
@@ -111,6 +112,21 @@ function move(call: Add<HostDeviceConfig>, device: Link, records: DeviceRecords)
     throw cannotMove(device, attachment.ifName, error);
   }
   return { link: findMade(container, attachment.ifName), state };
+}
+
+/**
+ * The kernel gives the number of a namespace that has ended to the next one. A record of another attachment that seems to be of this
+ * namespace, and whose device is not here, is of such an earlier one: left as it is, it would take the device that comes now for its own.
+ * A virtual device has ended with its namespace; hardware is looked for on the host alone from now on. @throws KernelError; file errors
+ */
+function settleEarlier(container: NetworkStack, { attachment, namespace }: FormerState, records: DeviceRecords): void {
+  for (const state of records.all()) {
+    if (state.namespace !== namespace || state.attachment.key === attachment.key) continue;
+    // Another interface of the same container.
+    if (findInContainer(container, state) !== undefined) continue;
+    if (state.kind !== "" && state.hardware === "") records.remove(state.attachment);
+    else records.write(withoutNamespace(state));
+  }
 }
 
 /** Gives the host back what this ADD has taken, with all that it had. Idempotent. @throws CniError, KernelError as giveBack */

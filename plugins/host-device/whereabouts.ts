@@ -49,7 +49,9 @@ export function findInContainer(container: NetworkStack, state: FormerState): Li
 
 /**
  * Runs `action` with the namespace that the device went to, `undefined` where that cannot be reached any more. The one that the runtime
- * names may be another by now, at the same path: what is in that belongs to others.
+ * names may be another by now, at the same path: what is in that belongs to others. It mostly has another number, but not always, for the
+ * kernel gives a number again once its namespace has ended. That is why an ADD settles the records of earlier namespaces with the number of
+ * its own (take-device.ts), and why a device is taken only where it looks as it was.
  */
 export function withContainer<T>(
   given: NetworkStack | undefined,

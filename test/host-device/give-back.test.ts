@@ -1,9 +1,10 @@
 /** host-device: the host gets its device back as it was, whatever has happened meanwhile; and nothing is lost when something fails. */
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { engines } from "../helpers/engines.ts";
+import { runSuccessfully } from "../helpers/command.ts";
+import { engines, type Suite } from "../helpers/engines.ts";
 import { addressesOn, dual, four, linkOf } from "../helpers/interface-network.ts";
 import { type TestAttachment, TestNetwork } from "../helpers/network.ts";
 import { TestNode } from "../helpers/node.ts";
@@ -36,6 +37,40 @@ async function makeOwn(
   const peer = kind === "veth" ? ["peer", "name", "eth0-peer"] : [];
   await container.sandbox.exec(["ip", "link", "add", "eth0", "address", mac, "type", kind, ...peer]);
   await container.sandbox.exec(["ip", "link", "set", "dev", "eth0", "alias", alias]);
+}
+
+/**
+ * Ends the namespace of a container that is on record, and makes one at the same path that has its number: where the kernel, which has others to
+ * number as well, gives it another, the record is made to say that one.
+ */
+async function endAndNumberAgain(node: TestNode, { sandbox, containerId }: TestAttachment): Promise<void> {
+  await sandbox.remove();
+  await runSuccessfully(["ip", "netns", "add", sandbox.name]);
+  const { dev, ino } = await stat(sandbox.path);
+  const directory = join(node.directory, "state/var-lib-cni/host-device");
+  for (const name of await recordsOf(node)) {
+    const record: Json = JSON.parse(await readFile(join(directory, name), "utf8"));
+    if (record.containerID !== containerId) continue;
+    await writeFile(join(directory, name), JSON.stringify({ ...record, namespace: `${dev}:${ino}` }));
+  }
+}
+
+interface LateAndNext {
+  readonly network: TestNetwork;
+  readonly late: TestAttachment;
+  readonly next: TestAttachment;
+}
+
+/** `late` has died with its device and without DEL; `next` has its namespace's path and number, and the device of the name that was made again. */
+async function lateAndNext(node: TestNode, engine: Suite): Promise<LateAndNext> {
+  const network = deviceNetwork(node, engine, { ipam: four });
+  const late = await network.container("late");
+  await network.add(late);
+  await endAndNumberAgain(node, late);
+  await node.exec(["ip", "link", "add", "nic0", "type", "veth", "peer", "name", "cable2"]);
+  const next = await network.container("next", "eth0", late.sandbox);
+  await network.add(next);
+  return { network, late, next };
 }
 
 /** What a container may do to a device that it has. */
@@ -352,6 +387,81 @@ describe.each(engines)("$name", (engine) => {
     await network.del(late);
     expect(await stateOf(next.sandbox, "eth0")).toEqual(inside);
     await network.check(next);
+  });
+
+  test("a late DEL leaves the device to the container that has got its namespace's number", async () => {
+    await using node = await nodeWithDevice();
+    const { network, late, next } = await lateAndNext(node, engine);
+    const inside = await stateOf(next.sandbox, "eth0");
+    for (const result of [late.result, undefined]) await network.del({ ...late, result });
+    expect(await stateOf(next.sandbox, "eth0")).toEqual(inside);
+    await network.check(next);
+    expect(await isReserved(node, "10.22.0.2")).toBe(false);
+    expect(await isReserved(node, "10.22.0.3")).toBe(true);
+    await network.del(next);
+    expect(await node.hasLink("nic0")).toBe(true);
+    expect(await recordsOf(node)).toEqual([]);
+  });
+
+  test("GC leaves the device to the container that has got the number of a dead one's namespace", async () => {
+    await using node = await nodeWithDevice();
+    const { network, next } = await lateAndNext(node, engine);
+    const inside = await stateOf(next.sandbox, "eth0");
+    await network.gc([next]);
+    expect(await stateOf(next.sandbox, "eth0")).toEqual(inside);
+    await network.check(next);
+    expect(await isReserved(node, "10.22.0.2")).toBe(false);
+    expect(await isReserved(node, "10.22.0.3")).toBe(true);
+    await network.gc([]);
+    expect(await node.hasLink("nic0")).toBe(true);
+    expect(await recordsOf(node)).toEqual([]);
+  });
+
+  test("a card of a namespace that has ended is looked for on the host alone when another container has got the number", async () => {
+    await using node = await nodeWithDevice();
+    await fakeHardware(node, "e1000e", "pci");
+    await node.exec(["ip", "link", "add", "nic1", "type", "veth", "peer", "name", "cable1"]);
+    await node.exec(["mkdir", "/sys/devices/virtual/net/nic1"]);
+    const network = deviceNetwork(node, engine);
+    const late = await network.container("late");
+    await network.add(late);
+    await endAndNumberAgain(node, late);
+    const other = deviceNetwork(node, engine, { device: "nic1" });
+    const next = await other.container("next", "eth0", late.sandbox);
+    await other.add(next);
+    await late.sandbox.exec(["ip", "link", "add", "mine", "type", "veth", "peer", "name", "mine-peer"]);
+    await late.sandbox.exec(["ip", "link", "set", "dev", "mine", "alias", "nic0"]);
+    const valid = { "cni.dev/valid-attachments": [{ containerID: "next", ifname: "eth0" }] };
+    const gc = await network.call(0, "GC", undefined, valid);
+    gc.expectSuccess();
+    expect(gc.stderr).toMatch(/nic0 has not come back from container late .*still holds its namespace;/);
+    expect(await late.sandbox.hasLink("mine")).toBe(true);
+    expect(await recordsOf(node)).toHaveLength(2);
+    await node.exec(["rm", "-r", "/sys/devices/pci0000:64"]);
+    await network.del(late);
+    expect(await late.sandbox.hasLink("mine")).toBe(true);
+    await other.check(next);
+    await other.del(next);
+    expect(await node.hasLink("nic1")).toBe(true);
+  });
+
+  test("two devices of one container come back each, whatever it calls them", async () => {
+    await using node = await nodeWithDevice();
+    const before = await stateOf(node);
+    await node.exec(["ip", "link", "add", "nic1", "type", "veth", "peer", "name", "cable1"]);
+    const one = deviceNetwork(node, engine);
+    const other = deviceNetwork(node, engine, { device: "nic1" });
+    const first = await one.container("container");
+    const second = await other.container("container", "eth1", first.sandbox);
+    await one.add(first);
+    const renaming = "link set dev eth0 down\nlink set dev eth0 name mine\n";
+    await first.sandbox.exec(["ip", "-batch", "-"], { stdin: renaming });
+    await other.add(second);
+    await one.del(first);
+    await other.del(second);
+    expect((await stateOf(node)).link).toEqual(before.link);
+    expect(await node.hasLink("nic1")).toBe(true);
+    expect(await recordsOf(node)).toEqual([]);
   });
 
   test("DEL after a refused ADD leaves the container's own interface", async () => {
