@@ -311,7 +311,7 @@ describe.each(engines)("$name", (suite) => {
     [{ txQLen: -1 }, {}, 7, /txQLen: -1 is out of range/],
     [{ mac: "zz" }, {}, 7, /mac: expected a hardware address/],
     [{ mac: "02:00:00:00:00:00:00:01" }, {}, 7, /has another length/],
-    [{ mac: "01:00:5e:00:00:01" }, {}, 7, /Cannot set hardware address 01:00:5e:00:00:01 of eth0/],
+    [{ mac: "01:00:5e:00:00:01" }, {}, 7, /01:00:5e:00:00:01 cannot be given: it is zero or a group's/],
     [{}, { args: "MAC=zz" }, 7, /CNI_ARGS: MAC/],
     [{}, { args: "X=1" }, 4, /unknown args/],
     [{ args: { cni: { mtu: [] } } }, {}, 7, /args.cni.mtu/],
