@@ -156,8 +156,6 @@ function remedy(error: KernelError, kind: string, parent: string): string {
       return parent === ""
         ? ""
         : `${parent} is no Ethernet interface, or one macvlan has it for itself: passthru shares its parent with nobody`;
-    case "EADDRNOTAVAIL":
-      return "the hardware address is zero or a group's";
     default:
       return "";
   }
