@@ -3,6 +3,7 @@
 import { CniError, ErrorCode, invalidConfig } from "../../spec/errors.ts";
 import { interfaceOf, type Result, type Route } from "../../spec/result.ts";
 import type { Address } from "../ip/address.ts";
+import { requireMtuForSix } from "../link/least-mtu.ts";
 import { addAddress } from "../netlink/address.ts";
 import { IFF_LOWER_UP } from "../netlink/headers/if.ts";
 import { RT_SCOPE_LINK } from "../netlink/headers/rtnetlink.ts";
@@ -13,8 +14,6 @@ import { waitForAddresses } from "../netlink/wait.ts";
 import { ensureSysctl, writeSysctl } from "../sysctl/sysctl.ts";
 
 const DAD_DEADLINE_MS = 5000;
-/** RFC 8200, section 5; bytes. */
-const IPV6_MIN_MTU = 1280;
 
 export interface InterfaceOptions {
   /** Whether IPv6 addresses are first probed for duplicates; pointless on a link with two ends that we made both. */
@@ -31,7 +30,7 @@ export interface InterfaceOptions {
 export function configureInterface(stack: NetworkStack, link: Link, result: Result, options: InterfaceOptions): void {
   requireOwnAddresses(link, result);
   const hasSix = result.ips.some((ip) => ip.address.family === 6);
-  if (hasSix) requireMtuOfSix(link);
+  if (hasSix) requireMtuForSix(link);
   const detects = hasSix && options.detectDuplicates;
   if (hasSix) enableSix(stack, link);
   const delay = detects ? ensureSysctl(stack.namespace, delayKey(link), "0") : undefined;
@@ -60,15 +59,6 @@ function requireOwnAddresses(link: Link, result: Result): void {
       );
     }
   }
-}
-
-/** The kernel has no IPv6 on an interface with less. @throws CniError 7 */
-function requireMtuOfSix(link: Link): void {
-  if (link.mtu >= IPV6_MIN_MTU) return;
-  throw invalidConfig(
-    `${link.name} cannot have an IPv6 address: its MTU is ${link.mtu}, and IPv6 needs ${IPV6_MIN_MTU}`,
-    `set mtu to ${IPV6_MIN_MTU} or more, also of the interface below, or leave IPv6 out of ipam`,
-  );
 }
 
 /** IPv6 may be off by default in a container; an address of it was asked for, and must outlive the link going down. */

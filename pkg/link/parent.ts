@@ -16,8 +16,8 @@ import { requireLeastMtu } from "./least-mtu.ts";
 const TOLD_CANDIDATES = 10;
 /** Masters that take all frames of their ports before anything on a port could. */
 const takingKinds: readonly string[] = ["bridge", "bond", "team", "openvswitch"];
-/** Kinds that belong to one container, or have no Ethernet below them. */
-const unsuitableKinds: readonly string[] = ["macvlan", "macvtap", "ipvlan", "ipvtap", "tun", "sit", "ip6tnl", "ipip"];
+/** Kinds that belong to one container or one program. */
+const unsuitableKinds: readonly string[] = ["macvlan", "macvtap", "ipvlan", "ipvtap", "tun"];
 
 export interface Parent {
   readonly link: Link;
@@ -121,10 +121,10 @@ function candidates(place: ParentPlace): string {
   return `interfaces that could be the parent: ${told}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** No loopback, no container's end, no port of a bridge or bond, and something with a hardware address. */
+/** Ethernet, no container's end, no port of a bridge or bond. */
 function isSuitable(link: Link): boolean {
-  if ((link.flags & IFF_LOOPBACK) !== 0 || link.masterIndex !== 0 || unsuitableKinds.includes(link.kind)) return false;
-  return link.mac.length === 17 && keyOfTag(link.alias) === undefined;
+  if (link.hardwareType !== ARPHRD_ETHER || link.masterIndex !== 0 || unsuitableKinds.includes(link.kind)) return false;
+  return keyOfTag(link.alias) === undefined;
 }
 
 /** Nothing larger than the parent takes gets through, and nothing much smaller than any packet is of use. @throws CniError 7 */

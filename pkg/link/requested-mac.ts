@@ -7,6 +7,7 @@ import type { Environment } from "../../spec/environment.ts";
 import { invalidConfig } from "../../spec/errors.ts";
 import { macFormat } from "../../spec/formats.ts";
 import type { Keys } from "../../spec/keys.ts";
+import { isUnicastMac, ZERO_MAC } from "../ip/mac.ts";
 
 /** What the configuration says of it, normalised. */
 export interface MacKeys {
@@ -26,25 +27,14 @@ function readRuntimeMac(keys: Keys): string | undefined {
 /** `undefined`: the kernel chooses. @throws CniError 4 or 7 when CNI_ARGS or its MAC is malformed, or the address cannot be an interface's */
 export function requestedMac(keys: MacKeys, environment: Environment): string | undefined {
   const mac = wantedMac(keys, environment);
-  if (mac !== undefined && isEthernet(mac) && (isOfGroup(mac) || mac === NO_MAC)) {
+  // Others, such as InfiniBand's, are longer.
+  if (mac !== undefined && mac.length === ZERO_MAC.length && !isUnicastMac(mac)) {
     throw invalidConfig(
       `hardware address ${mac} cannot be given: it is zero or a group's`,
       "the second digit of an interface's own address is even: 02:… and the like are free for anybody's use",
     );
   }
   return mac;
-}
-
-const NO_MAC = "00:00:00:00:00:00";
-
-/** Others, such as InfiniBand's, are longer. */
-function isEthernet(mac: string): boolean {
-  return mac.length === NO_MAC.length;
-}
-
-/** IEEE 802: the first byte's lowest bit. */
-function isOfGroup(mac: string): boolean {
-  return (parseInt(mac.slice(0, 2), 16) & 1) === 1;
 }
 
 function wantedMac(keys: MacKeys, environment: Environment): string | undefined {

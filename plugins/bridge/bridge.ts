@@ -10,6 +10,7 @@ import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { announceAddresses } from "../../pkg/link/announce.ts";
 import { enableForwarding, requireForwarding, verifyForwarding } from "../../pkg/link/forwarding.ts";
+import { requireLeastMtu } from "../../pkg/link/least-mtu.ts";
 import { awaitOperational } from "../../pkg/link/operational.ts";
 import { requestedMac } from "../../pkg/link/requested-mac.ts";
 import {
@@ -60,6 +61,7 @@ export function bridge(): Plugin {
 function add(call: Add<BridgeConfig>): Result {
   const { config, attachment, environment, delegates, host, sandbox, undo } = call;
   const mac = requestedMac({ own: undefined, runtime: config.mac }, environment);
+  requireLeastMtu(config.mtu);
   requireFreeName(host, sandbox.stack, attachment, config.disableContainerInterface);
   const addresses =
     config.ipamType === ""

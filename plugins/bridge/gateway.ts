@@ -1,7 +1,9 @@
 /** The bridge as gateway: what address it has, on which interface, and what the result says of it. */
 
 import { Address, type Family } from "../../pkg/ip/address.ts";
+import { ZERO_MAC } from "../../pkg/ip/mac.ts";
 import { Prefix } from "../../pkg/ip/prefix.ts";
+import { requireMtuForSix } from "../../pkg/link/least-mtu.ts";
 import { randomMac } from "../../pkg/link/random-mac.ts";
 import { isKernelError } from "../../pkg/linux/errno.ts";
 import { addAddress, deleteAddress, type LinkAddress, listAddresses } from "../../pkg/netlink/address.ts";
@@ -24,9 +26,6 @@ import { hasPorts, isUsedByOthers } from "./bridge-device.ts";
 import type { BridgeConfig } from "./config.ts";
 import { whileNobodyJoins } from "./joining.ts";
 import { ensureVlanGateway, gatewayName } from "./vlan-gateway.ts";
-
-/** What a bridge has that lost its last port and never had an address of its own. */
-const NO_MAC = "00:00:00:00:00:00";
 
 /**
  * The IPAM result as this network uses it: every address with its gateway and the index of the container's interface, and
@@ -59,7 +58,7 @@ function defaultDestination(family: Family): Prefix {
 /**
  * Gives the gateway's addresses to the bridge, or where the network has a VLAN, to an interface in it. Idempotent, also
  * under many at once. The interfaces beside the bridge that now exist: none, or the one of the VLAN.
- * @throws CniError 101 when the bridge has another address and forceAddress is off
+ * @throws CniError 101 when the bridge has another address and forceAddress is off, 7 when its MTU is too small for IPv6
  */
 export function ensureGateways(
   host: NetworkStack,
@@ -72,6 +71,7 @@ export function ensureGateways(
   const wanted = gatewayAddresses(result.ips);
   const have = listAddresses(host, gateway);
   const missing = wanted.filter((each) => !have.some((other) => other.prefix.equals(each)));
+  if (missing.some((each) => each.family === 6)) requireMtuForSix(gateway);
   const isUsed = (): boolean => isUsedByOthers(host, bridge, gateway, config.vlan);
   const replaced: LinkAddress[] = [];
   for (const other of have) {
@@ -155,7 +155,8 @@ function sixIsOff(gateway: Link, wanted: Prefix): CniError {
 /** An address set by somebody stays; otherwise a bridge takes its ports', which come and go. One made by us has its own already. */
 function pinMac(host: NetworkStack, bridge: Link): void {
   const mac = findLink(host, bridge.name)?.mac ?? "";
-  changeLink(host, bridge, { mac: mac === "" || mac === NO_MAC ? randomMac() : mac });
+  // Zero is what a bridge has that lost its last port and never had an address of its own.
+  changeLink(host, bridge, { mac: mac === "" || mac === ZERO_MAC ? randomMac() : mac });
 }
 
 function differentAddress(

@@ -4,6 +4,7 @@
  *   sandbox[lo] 127.0.0.1/8 ::1/128
  */
 
+import { ZERO_MAC } from "../../pkg/ip/mac.ts";
 import { listAddresses } from "../../pkg/netlink/address.ts";
 import { changeLink, findLink, type Link } from "../../pkg/netlink/link.ts";
 import type { NetworkStack } from "../../pkg/netlink/stack.ts";
@@ -45,7 +46,7 @@ function add({ sandbox, prevResult, undo }: Add<LoopbackConfig>): Result {
   }
   const ips = loopbackAddresses(stack, lo);
   if (prevResult !== undefined) return prevResult;
-  const device = describeInterface("lo", "00:00:00:00:00:00", lo.mtu, sandbox.path);
+  const device = describeInterface("lo", ZERO_MAC, lo.mtu, sandbox.path);
   return { interfaces: [device], ips, routes: [], dns: noDns };
 }
 

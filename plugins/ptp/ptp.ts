@@ -10,6 +10,7 @@ import { collectAddresses, removeThenRelease, requestAddresses } from "../../pkg
 import { withDns } from "../../pkg/ipam-client/keys.ts";
 import { verifyInterface } from "../../pkg/ipam-client/verify-interface.ts";
 import { enableForwarding, requireForwarding, verifyForwarding } from "../../pkg/link/forwarding.ts";
+import { requireLeastMtu } from "../../pkg/link/least-mtu.ts";
 import { awaitOperational } from "../../pkg/link/operational.ts";
 import {
   collectPairs,
@@ -53,6 +54,7 @@ export function ptp(): Plugin {
 }
 
 function add({ config, attachment, delegates, host, sandbox, undo }: Add<PtpConfig>): Result {
+  requireLeastMtu(config.mtu);
   requireFreeName(host, sandbox.stack, attachment);
   const leased = requestAddresses(delegates, config.ipamType, undo);
   requireGateways(leased);
