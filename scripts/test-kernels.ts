@@ -7,6 +7,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Boot, bootCommand, boots } from "../test/vm/case-files.ts";
 import { prepareKernel, vmrun } from "./kernels.ts";
@@ -41,19 +42,12 @@ async function run(
 ): Promise<{ status: number | null; lines: readonly string[] }> {
   const child = spawn(file, argv, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
-  let rest = "";
-  const hear = (text: string): void => {
-    const parts = (rest + text).split("\n");
-    rest = parts.pop() ?? "";
-    for (const line of parts.filter((each) => each.trim() !== "")) {
-      lines.push(line);
-      console.log(`${suite}: ${line}`);
-    }
+  const print = (line: string): void => {
+    lines.push(line);
+    console.log(`${suite}: ${line}`);
   };
-  child.stdout.setEncoding("utf8").on("data", hear);
-  child.stderr.setEncoding("utf8").on("data", hear);
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", print);
   const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  hear("\n");
   return { status, lines };
 }
 
@@ -75,9 +69,10 @@ async function runMatrix(suite: string): Promise<Counts> {
     FERRULE_KERNEL: suite,
     FERRULE_KERNEL_MATRIX: isMain ? "all" : "sample",
   });
-  const counts = /^(\d+) passed, (\d+) failed$/.exec(lines.at(-1) ?? "");
-  if (counts === null) return { passed: 0, failed: 1 };
-  return { passed: Number(counts[1]), failed: Number(counts[2]) };
+  const totals = lines.map((line) => /^(\d+) passed, (\d+) failed$/.exec(line)).filter((match) => match !== null);
+  const last = totals.at(-1);
+  if (last === undefined) return { passed: 0, failed: 1 };
+  return { passed: Number(last[1]), failed: Number(last[2]) };
 }
 
 /** All under one kernel. */
@@ -98,6 +93,8 @@ if (process.env["FERRULE_DIST"] === undefined) {
   const { status } = spawnSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(1);
 }
+// Once, before several `npm test` would do it at a time; each of them says so where it cannot be had.
+spawnSync(join(root, "scripts/get-reference"), [join(root, ".cache/reference")], { stdio: "ignore" });
 const given = process.argv.slice(2);
 // The one that takes longest begins first.
 const suites = given.length > 0 ? given : [MAIN_SUITE, "sid", "trixie", "bullseye"];

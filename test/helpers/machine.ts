@@ -113,6 +113,7 @@ export class Machine {
       hasEnded: () => status !== undefined,
       status: () => status ?? 255,
       kill: (signal) => {
+        if (status !== undefined) return;
         this.start(["kill", `-${signal.replace("SIG", "")}`, readFileSync(file("pid"), "utf8").trim()]);
         if (signal !== "SIGKILL") return;
         const hung = setTimeout(() => this.fail(`the kernel does not let go of ${argv.join(" ")}`), KILL_LIMIT_MS);

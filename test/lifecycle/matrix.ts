@@ -26,7 +26,7 @@ export const allVersions: readonly string[] = specVersions.map((each) => each.na
 /** One version of each shape of results, and the one that brought CHECK. */
 export const shapeVersions: readonly string[] = ["0.2.0", "0.4.0", "1.1.0"];
 
-/** `npm run test:thorough`: whatever is sampled otherwise. */
+/** `npm run test:thorough`: more versions, and more steps of each fault. */
 export const thorough: boolean = process.env["FERRULE_THOROUGH"] === "1";
 
 /** The rows of plugins that this build has, and that this machine has the programs for. */
