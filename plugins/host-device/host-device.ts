@@ -31,18 +31,11 @@ import { describeInterface, emptyResult, type IpConfig, type Result } from "../.
 import { config, type HostDeviceConfig } from "./config.ts";
 import { chooseDevice, type DeviceChoice, pciAddressOfChosen, requireChoice } from "./device-choice.ts";
 import type { FormerState } from "./former-state.ts";
-import {
-  adoptUnrecorded,
-  Departure,
-  findUnrecorded,
-  giveBack,
-  giveBackUnrecorded,
-  type Outcome,
-  type Unrecorded,
-} from "./give-back.ts";
+import { Departure, giveBack, type Outcome } from "./give-back.ts";
 import { requireAvailable } from "./readiness.ts";
 import { DeviceRecords } from "./records.ts";
 import { type TakenDevice, takeBack, takeDevice } from "./take-device.ts";
+import { adoptUnrecorded, findUnrecorded, giveBackUnrecorded, type Unrecorded } from "./unrecorded.ts";
 import { awaitReturn, isInContainer, isInItsContainer } from "./whereabouts.ts";
 
 export function hostDevice(): Plugin {
