@@ -31,6 +31,21 @@ describe.each(engines)("$name", (engine) => {
     expect(await node.exec(["cat", "/proc/sys/net/ipv6/conf/all/forwarding"])).toBe("1\n");
   });
 
+  test("with an MTU that IPv6 cannot have it is refused, and neither bridge nor reservation is left", async () => {
+    await using node = await TestNode.create();
+    const network = bridgeNetwork(node, engine, { isGateway: true, mtu: 1279, ipam: dual });
+    const container = await network.container("container");
+    const before = await snapshot(node, { sandboxes: [container.sandbox] });
+    (await network.addOne(0, container)).expectError(
+      7,
+      /cni0 cannot have an IPv6 address: its MTU is 1279, and IPv6 needs 1280/,
+    );
+    const isKept = (line: string): boolean =>
+      /^file: .*(\/|\/lock|\/complete|\/last_reserved_ip\.\d) \d+( "")?$/.test(line);
+    const after = await snapshot(node, { sandboxes: [container.sandbox] });
+    expectSame({ lines: after.lines.filter((line) => !isKept(line)) }, before);
+  });
+
   test("one IPv4 and two IPv6 addresses", async () => {
     await using node = await TestNode.create();
     const ranges = [

@@ -38,18 +38,6 @@ const rows: readonly BadInput[] = [
   bad("bridge", "a boolean that is a text", { ...bridge, isGateway: "yes" }, 7, /isGateway/),
   bad("bridge", "a number that is a text", { ...bridge, mtu: "large" }, 7, /mtu/),
   bad("bridge", "an MTU below any", { ...bridge, mtu: 67 }, 7, /invalid MTU 67: .*68 bytes/),
-  bad(
-    "bridge",
-    "a gateway of IPv6 on a bridge with a small MTU",
-    {
-      ...bridge,
-      isGateway: true,
-      mtu: 1279,
-      ipam: { type: "host-local", ranges: [[{ subnet: "2001:db8:1::/64" }]] },
-    },
-    7,
-    /cannot have an IPv6 address: its MTU is 1279, and IPv6 needs 1280/,
-  ),
   bad("ptp", "an MTU below any", { ...bridge, type: "ptp", mtu: 67 }, 7, /invalid MTU 67: .*68 bytes/),
   bad("bridge", "a bridge name with /", { ...bridge, bridge: "../cni0" }, 7, /\.\.\/cni0|bridge/),
   bad("bridge", "a bridge name of 16 bytes", { ...bridge, bridge: "br0123456789abcd" }, 7, /bridge|too long/),
