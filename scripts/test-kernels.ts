@@ -43,6 +43,7 @@ async function run(
   const child = spawn(file, argv, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
   const print = (line: string): void => {
+    if (line.trim() === "") return;
     lines.push(line);
     console.log(`${suite}: ${line}`);
   };
